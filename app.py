@@ -1,0 +1,15 @@
+"""WECHSEL Lab: ``streamlit run app.py``."""
+
+import streamlit as st
+
+from ui.figures import tab_icon
+
+# An icon of our own: a page's material icon would have the browser fetch one from elsewhere.
+st.set_page_config(page_title="WECHSEL Lab", page_icon=tab_icon(), layout="wide")
+st.navigation(
+    [
+        st.Page("pages/overview.py", title="Overview", icon=":material/home:", url_path="overview", default=True),
+        st.Page("pages/initialise.py", title="Initialise", icon=":material/swap_horiz:", url_path="initialise"),
+        st.Page("pages/neighbours.py", title="Neighbours", icon=":material/hub:", url_path="neighbours"),
+    ]
+).run()

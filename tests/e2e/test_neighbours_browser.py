@@ -1,0 +1,89 @@
+"""The neighbours page where only a browser can tell: clicks, the back button, hostile tokens, a narrow window."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pages.tiny_result import TARGET, write_tiny_result
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+
+#: Script, LaTeX, colour directive, icon: what a page could interpret.
+HOSTILE = [
+    next(place for place, (_, text, _) in enumerate(TARGET) if mark in text) for mark in ("<s", "$", ":red", "**")
+]
+#: Where the check box of a table's first row is, and how far apart rows are, in pixels.
+FIRST_ROW, ROW = (20, 52), 35
+
+
+@pytest.fixture
+def result(app_home: Path) -> Iterator[str]:
+    """A tiny result with hostile tokens in the server's home."""
+    folder = write_tiny_result(app_home / "results" / "tiny")
+    yield folder.name
+    shutil.rmtree(folder)
+
+
+def test_click_and_back(page: Page, app_url: str, result: str) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    readable = page.get_by_test_id("stCode").first
+    expect(readable).to_contain_text("␣Haus")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table.locator("canvas").first).to_be_visible()
+    table.click(position={"x": FIRST_ROW[0], "y": FIRST_ROW[1] + 2 * ROW})
+    expect(page).to_have_url(re.compile(r"token=2"))
+    expect(readable).to_contain_text("␣Garten")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"token=1"))
+    expect(readable).to_contain_text("␣Haus")
+    page.reload()
+    expect(readable).to_contain_text("␣Haus")
+
+
+@pytest.mark.parametrize("token", HOSTILE)
+def test_hostile_tokens_run_nothing(page: Page, app_url: str, result: str, token: int) -> None:
+    from playwright.sync_api import expect
+
+    page.on("dialog", lambda _: pytest.fail("a token ran as a script"))
+    page.goto(f"{app_url}/neighbours?result={result}&token={token}&english=%3Cscript%3E")
+    expect(page.get_by_text(f"Token {token} as stored")).to_be_visible()
+    expect(page.get_by_role("heading", name="The other way round")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame").last).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    assert main.locator("script, .katex").count() == 0
+
+
+def test_hostile_address_is_shown_as_text(page: Page, app_url: str, result: str) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}/neighbours?result={result}&token=:material/home:%20$x$%20:red[y]%20%3Cb%3Ez")
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("$x$")
+    words = (alert.text_content() or "").replace("\u2060", "")
+    assert ":material/home: $x$ :red[y] <b>z" in words
+
+
+def test_narrow_window_has_no_sideways_scroll(
+    page: Page, app_url: str, result: str, screenshot: Callable[[str], Path]
+) -> None:
+    from playwright.sync_api import expect
+
+    page.set_viewport_size({"width": 360, "height": 740})
+    for name in ("", "initialise", f"neighbours?result={result}&token=1&english=house"):
+        page.goto(f"{app_url}/{name}")
+        expect(page.get_by_test_id("stHeading").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        screenshot(name.split("?")[0] or "overview")
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")

@@ -1,0 +1,165 @@
+"""The form, its command line, a run, and how errors show.
+
+A real initialisation loads a model, which takes seconds: these tests put one in its place that writes a tiny result.
+The browser test runs the real one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.conftest import address, open_page
+from tests.pages.tiny_result import write_tiny_result
+from wechsel_core.config import InitConfig
+from wechsel_core.errors import ModelError
+from wechsel_core.services import initialise as service
+from wechsel_core.types import Progress
+
+Calls = list[tuple[InitConfig, Path, bool]]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Makes initialising quick; returns what it was asked for."""
+    asked: Calls = []
+
+    def quick(
+        config: InitConfig, out: Path, *, force: bool = False, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        asked.append((config, out, force))
+        assert progress
+        progress(0.5, "Aligning <b>10</b> pairs")
+        if not out.exists():
+            write_tiny_result(out, config, warnings=["few pairs :red[x]"], options_beyond_paper=["byte pieces"])
+        return {"path": str(out)}
+
+    monkeypatch.setattr(service, "initialise", quick)
+    return asked
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes initialising fail with the given error."""
+
+    def install(error: Exception) -> None:
+        def fail(*_: Any, **__: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(service, "initialise", fail)
+
+    return install
+
+
+def command(app: Any) -> list[str]:
+    """The words of the command line shown."""
+    return shlex.split(app.code[0].value)
+
+
+def test_empty_home_shows_defaults_and_no_result() -> None:
+    app = open_page("initialise")
+    words = command(app)
+    assert words[:4] == ["python", "-m", "wechsel_core", "init"]
+    assert words[words.index("--source") + 1] == InitConfig().source
+    assert "--seed" in words
+    assert "--mode" not in words
+    assert not app.header
+    assert not app.warning
+
+
+def test_every_field_has_a_widget_with_its_help() -> None:
+    app = open_page("initialise")
+    kinds = ("selectbox", "slider", "number_input", "text_input", "toggle")
+    widgets = {widget.key.removeprefix("url:"): widget.help for kind in kinds for widget in app.get(kind)}
+    assert widgets == {item.name: item.metadata["help"] for item in dataclasses.fields(InitConfig)}
+
+
+def test_dials_change_command_and_address() -> None:
+    app = open_page("initialise")
+    app.selectbox(key="url:target_language").set_value("de")
+    app.slider(key="url:neighbors").set_value(3)
+    app.toggle(key="url:copy_byte_pieces").set_value(True).run()
+    words = command(app)
+    assert words[words.index("--target-language") + 1] == "de"
+    assert words[words.index("--neighbors") + 1] == "3"
+    assert "--copy-byte-pieces" in words
+    assert address(app) == {"target_language": "de", "neighbors": "3", "copy_byte_pieces": "True"}
+
+
+def test_address_sets_the_dials() -> None:
+    app = open_page("initialise", target_language="sw", temperature="0.5", compat="reference", source="my/model")
+    assert app.selectbox(key="url:target_language").value == "sw"
+    assert app.slider(key="url:temperature").value == 0.5
+    assert app.selectbox(key="url:compat").value == "reference"
+    assert command(app)[5] == "my/model"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("neighbors", "0"),
+        ("neighbors", "x"),
+        ("temperature", "nan"),
+        ("seed", "-1"),
+        ("mode", "<b>"),
+        ("distinct_texts", "1"),
+    ],
+)
+def test_bad_value_in_the_address_is_named_and_replaced(name: str, value: str) -> None:
+    app = open_page("initialise", **{name: value})
+    assert name.replace("_", r"\_") in app.warning[0].value
+    assert not app.error
+    assert "--out" in command(app)
+
+
+def test_contradicting_options_show_one_error() -> None:
+    app = open_page("initialise", compat="reference", distinct_texts="True")
+    assert len(app.error) == 1
+    assert "reference" in app.error[0].value
+    assert not app.button
+
+
+def test_run_shows_the_result(calls: Calls) -> None:
+    app = open_page("initialise", target_language="de")
+    app.button(key="initialise:run").click().run()
+    app.run()  # the test runner ends at st.rerun
+    (config, out, force), *again = calls
+    assert config.target_language == "de"
+    assert not force
+    assert not again
+    assert app.header[0].value == "Result"
+    assert [metric.value for metric in app.metric] == ["41%", "66%"]
+    kinds = app.dataframe[0].value
+    assert kinds["tokens"].sum() == 13
+    assert kinds.set_index("kind").loc["Byte piece", "tokens"] == 1
+    assert r"\:" in app.warning[0].value
+    assert "byte pieces" in app.info[0].value
+    link = next(item.proto for item in app.get("page_link") if item.proto.query_string)
+    assert link.query_string == f"result={out.name}"
+    assert app.button(key="initialise:run").label == "Initialise again"
+
+
+def test_a_new_session_with_the_same_address_shows_the_result(calls: Calls) -> None:
+    first = open_page("initialise", target_language="de")
+    first.button(key="initialise:run").click().run()
+    app = open_page("initialise", target_language="de")
+    assert app.header[0].value == "Result"
+    app.button(key="initialise:run").click().run()
+    assert calls[-1][2]
+
+
+def test_failure_is_one_error_without_a_traceback(failing: Callable[..., None]) -> None:
+    failing(ModelError("no model '<script>' $x$", "a model", "connect"))
+    app = open_page("initialise")
+    app.button(key="initialise:run").click().run()
+    app.run()
+    assert len(app.error) == 1
+    assert app.error[0].value == r"No model '\<script\>' \$x\$; expected a model; connect"
+    assert not app.exception
+    app.slider(key="url:neighbors").set_value(4).run()
+    assert not app.error

@@ -1,0 +1,72 @@
+"""What a page shows lives in its address.
+
+One way round: before a widget is drawn its value is taken from the address, and its callback writes the new value back
+there. So a reload, a bookmark, the browser's back button and a link from another page all show the same. Leaving a page
+by the side bar empties the address; ``enter`` puts back what the page showed last in this browser tab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+
+def enter(page: str) -> None:
+    """Call first on a page: an empty address becomes the last one of this page."""
+    last = st.session_state.get(f"last:{page}")
+    if last and not st.query_params:
+        st.query_params.from_dict(last)
+    remember(page)
+
+
+def remember(page: str) -> None:
+    """Keep the address for the next ``enter``; again at the end of a page that writes to it."""
+    st.session_state[f"last:{page}"] = st.query_params.to_dict()
+
+
+def get(name: str) -> str | None:
+    """A parameter of the address, None if it is not there."""
+    return st.query_params.get(name)
+
+
+def put(**values: Any) -> None:
+    """Write parameters to the address; None or "" takes one out."""
+    for name, value in values.items():
+        if value is None or value == "":
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != str(value):
+            st.query_params[name] = str(value)
+
+
+def linked(name: str, value: Any, *, default: Any = None, after: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Arguments (``key``, ``on_change``) that tie a widget to a parameter of the address.
+
+    Parameters
+    ----------
+    name
+        Parameter of the address.
+    value
+        What the widget shows now, as read from the address.
+    default
+        A value that need not stand in the address.
+    after
+        Called when a person has changed the widget, after the address has the new value.
+    """
+    key = f"url:{name}"
+    st.session_state[key] = value
+
+    def write() -> None:
+        chosen = st.session_state[key]
+        put(**{name: None if chosen == default else chosen})
+        if after:
+            after()
+
+    return {"key": key, "on_change": write}
+
+
+def whole_number(name: str, default: int, low: int, high: int) -> int:
+    """A whole number from the address; the default if it is none or out of range."""
+    text = get(name) or ""
+    return int(text) if text.isascii() and text.isdecimal() and low <= int(text[:12]) <= high else default

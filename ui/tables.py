@@ -1,0 +1,141 @@
+"""Tables as they are shown: readable token text, columns with labels and help, downloads."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from ui import text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: More rows than this make a table slow to load and are not read anyway; the downloads hold all of them.
+ROWS_SHOWN = 1000
+BAR_FROM, BAR_TO = 0.0, 1.0
+
+
+def matching(tokens: pd.DataFrame, query: str, kind: str | None) -> pd.DataFrame:
+    """Tokens whose text or vocabulary string holds the query; whole matches first, then those that start with it."""
+    found = tokens if kind is None else tokens[tokens["kind"] == kind]
+    query = query.strip()
+    if not query:
+        return found
+    if query.startswith("#") and query[1:].isdecimal():
+        return found[found["target_id"] == int(query[1:])]
+    words = found["text"].fillna("").str.strip().str.lower()
+    needle = query.lower()
+    hit = words.str.contains(needle, regex=False) | found["token"].str.lower().str.contains(needle, regex=False)
+    order = 2 - (words == needle).astype(int) - words.str.startswith(needle).astype(int)
+    return found[hit].iloc[order[hit].argsort(kind="stable")]
+
+
+def shown_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
+    """The token table in readable form."""
+    rows = tokens.head(ROWS_SHOWN)
+    return rows[["target_id", "kind", "similarity", "effective_neighbors"]].assign(
+        token=[text.raw(token) for token in rows["token"]],
+        text=[text.visible(*pair) for pair in zip(rows["text"], rows["token"], strict=True)],
+        nearest=[text.visible(nearest) for nearest in rows["nearest"]],
+    )
+
+
+def shown_neighbors(neighbors: pd.DataFrame) -> pd.DataFrame:
+    """The neighbours of one token in readable form."""
+    return neighbors[["rank", "source_id", "similarity", "weight"]].assign(**_token_columns(neighbors, "source"))
+
+
+def shown_fed(fed: pd.DataFrame) -> pd.DataFrame:
+    """The target tokens that a source token feeds, in readable form."""
+    return fed[["target_id", "similarity", "weight"]].assign(**_token_columns(fed, "target"))
+
+
+def _token_columns(frame: pd.DataFrame, side: str) -> dict[str, list[str]]:
+    tokens, texts = list(frame[f"{side}_token"]), list(frame[f"{side}_text"])
+    return {
+        f"{side}_token": [text.raw(token) for token in tokens],
+        f"{side}_text": [text.visible(*pair) for pair in zip(texts, tokens, strict=True)],
+    }
+
+
+def token_columns() -> dict[str, Any]:
+    """Columns of the target token table, in reading order."""
+    return {
+        "text": st.column_config.TextColumn(
+            "Text", help="Decoded text; ␣ is a space, ↵ a newline, ⟨E4⟩ a single byte."
+        ),
+        "nearest": st.column_config.TextColumn("Nearest English", help="The most similar token of the English model."),
+        "similarity": _bar("Similarity", "Cosine of the two static vectors after alignment, 1 at best."),
+        "kind": st.column_config.TextColumn(
+            "Kind", help="Where the new row comes from: mixed, copied, fallback, byte piece."
+        ),
+        "effective_neighbors": st.column_config.NumberColumn(
+            "Effective",
+            format="%.1f",
+            help="How many neighbours the weights amount to: 1 if one takes all, k if all weigh the same.",
+        ),
+        "token": st.column_config.TextColumn("Token", help="The string as the tokenizer stores it."),
+        "target_id": st.column_config.NumberColumn("Id", format="%d", help="Token id in the new tokenizer."),
+    }
+
+
+def neighbor_columns() -> dict[str, Any]:
+    """Columns of a token's neighbours, in reading order."""
+    return {
+        "rank": st.column_config.NumberColumn("Rank", width=50, help="1 is the most similar."),
+        "source_text": st.column_config.TextColumn("English text", help="Decoded text; ␣ is a space."),
+        "similarity": _bar("Similarity", "Cosine of the two static vectors after alignment."),
+        "weight": _bar("Weight", "Share of this English row in the new row; 0 beyond the k that are mixed."),
+        "source_token": st.column_config.TextColumn("Token", help="The string as the English tokenizer stores it."),
+        "source_id": st.column_config.NumberColumn("Id", format="%d", help="Token id in the English tokenizer."),
+    }
+
+
+def fed_columns() -> dict[str, Any]:
+    """Columns of the reverse lookup, in reading order."""
+    return {
+        "target_text": st.column_config.TextColumn("Text", help="Decoded text of the new token; ␣ is a space."),
+        "weight": _bar("Weight", "Share of the English row in this new row."),
+        "similarity": _bar("Similarity", "Cosine of the two static vectors after alignment."),
+        "target_token": st.column_config.TextColumn("Token", help="The string as the new tokenizer stores it."),
+        "target_id": st.column_config.NumberColumn("Id", format="%d", help="Token id in the new tokenizer."),
+    }
+
+
+def _bar(label: str, help_text: str) -> Any:
+    return st.column_config.ProgressColumn(
+        label, help=help_text, format="%.3f", min_value=BAR_FROM, max_value=BAR_TO, width="small"
+    )
+
+
+def downloads(frame: pd.DataFrame, name: str, key: str) -> None:
+    """CSV and Parquet of a table as it is stored: raw tokens, all rows. Made only when a button is pressed."""
+
+    def parquet() -> bytes:
+        buffer = io.BytesIO()
+        frame.to_parquet(buffer, index=False)
+        return buffer.getvalue()
+
+    with st.container(horizontal=True):
+        st.download_button(
+            "CSV",
+            lambda: frame.to_csv(index=False).encode(),
+            f"{name}.csv",
+            "text/csv",
+            key=f"{key}:csv",
+            icon=":material/download:",
+            help=f"All {len(frame):,} rows, tokens as stored.",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Parquet",
+            parquet,
+            f"{name}.parquet",
+            "application/vnd.apache.parquet",
+            key=f"{key}:parquet",
+            icon=":material/download:",
+            help=f"All {len(frame):,} rows, tokens as stored.",
+            on_click="ignore",
+        )

@@ -1,0 +1,172 @@
+"""Pieces that several pages share: errors, result names, the summary of a result, one token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ui import tables, text
+from wechsel_core.errors import WechselError
+
+KINDS = {
+    "mixed": "Mixed: the new row is the weighted mean of the rows of its {k} nearest English tokens.",
+    "copied": "Copied: a special token takes over the English row of the same role unchanged.",
+    "fallback": "Fallback: the token has no static vector, so its row is drawn at random around the English mean.",
+    "byte piece": "Byte piece: part of a character, copied from the same bytes of the English tokenizer.",
+}
+INITIALISE, NEIGHBOURS = "pages/initialise.py", "pages/neighbours.py"
+
+
+def header(title: str, sentence: str) -> None:
+    """A page's title and what the page is for."""
+    st.title(title)
+    st.caption(sentence)
+
+
+def show_error(error: WechselError) -> None:
+    """The library's error in its own words, as text."""
+    words = text.escape_markdown(str(error))
+    st.error(words[:1].upper() + words[1:], icon=":material/error:")
+
+
+def moment(iso: str) -> str:
+    """A stored time as date and minute; the text itself if it is none."""
+    try:
+        return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return iso
+
+
+def result_name(entry: dict[str, Any]) -> str:
+    """One line that tells a result from others."""
+    return (
+        f"{entry['source']} → {entry['target_language']} · {entry['method']} · k {entry['neighbors']}"
+        f" · tau {entry['temperature']:g} · {moment(entry['created'])}"
+    )
+
+
+def neighbours_link(result_id: str, words: str) -> None:
+    """A link to a result's neighbours."""
+    st.page_link(NEIGHBOURS, label=words, icon=":material/hub:", query_params={"result": result_id})
+
+
+def summary(manifest: dict[str, Any]) -> None:
+    """What an initialisation did: kinds of rows, alignment quality, warnings, timings."""
+    for warning in manifest.get("warnings", []):
+        st.warning(text.escape_markdown(warning), icon=":material/warning:")
+    if beyond := manifest.get("options_beyond_paper"):
+        st.info("Beyond the paper: " + text.escape_markdown(", ".join(beyond)), icon=":material/science:")
+    _counts(manifest["counts"], manifest.get("config", {}).get("neighbors", "k"))
+    _alignment(manifest.get("alignment") or {})
+    with st.expander("Timings", icon=":material/timer:"):
+        seconds = manifest.get("timings") or {}
+        st.dataframe(
+            pd.DataFrame({"step": list(seconds), "seconds": list(seconds.values())}),
+            hide_index=True,
+            height="content",
+            column_config={
+                "step": st.column_config.TextColumn("Step"),
+                "seconds": st.column_config.NumberColumn("Seconds", format="%.2f", help="Wall-clock time."),
+            },
+            alt="Seconds that each step took",
+        )
+
+
+def _counts(counts: dict[str, int], k: Any) -> None:
+    st.subheader("Where the new rows come from", anchor=False)
+    total = counts.get("tokens", 0)
+    rows = {name: counts.get(name, 0) for name in ("mixed", "copied", "fallback")}
+    # The rest; "byte_pieces" in the counts is all of the tokenizer's, copied or not.
+    rows["byte piece"] = total - sum(rows.values())
+    table = [
+        {
+            "kind": name.capitalize(),
+            "tokens": number,
+            "share": number / max(total, 1),
+            "meaning": KINDS[name].format(k=k).split(": ", 1)[1],
+        }
+        for name, number in rows.items()
+    ]
+    st.dataframe(
+        pd.DataFrame(table),
+        hide_index=True,
+        height="content",
+        column_config={
+            "kind": st.column_config.TextColumn("Kind", width="small"),
+            "tokens": st.column_config.NumberColumn("Tokens", format="localized", width="small"),
+            "share": st.column_config.ProgressColumn(
+                "Share", format="percent", min_value=0, max_value=1, width="small", help="Of all tokens."
+            ),
+            "meaning": st.column_config.TextColumn("What it means", width="large"),
+        },
+        alt="Number and share of target tokens by kind of row",
+    )
+    st.caption(
+        f"{total:,} tokens in the new tokenizer, {counts.get('byte_pieces', 0):,} of them pieces of a character; "
+        f"{counts.get('duplicate_rows', 0):,} mixed rows equal another one exactly."
+    )
+
+
+def _alignment(alignment: dict[str, Any]) -> None:
+    st.subheader("Alignment quality", anchor=False)
+    held_out = alignment.get("held_out") or {}
+    everywhere = (held_out.get("cosine") or {}).get("all") or {}
+    if "p_at_1" not in everywhere:
+        st.info("Too few dictionary pairs to hold some out, so the alignment was not measured.")
+        return
+    with st.container(horizontal=True):
+        one, five = st.container(width=140), st.container(width=140)
+    one.metric("P@1", f"{everywhere['p_at_1']:.0%}", help="Held-out words whose translation is the nearest word.")
+    five.metric(
+        "P@5", f"{everywhere['p_at_5']:.0%}", help="Held-out words whose translation is among the nearest five."
+    )
+    rows = [
+        {"by": by_name, "words": words_name, **{key: part.get(key) for key in ("p_at_1", "p_at_5", "p_at_10", "n")}}
+        for by, by_name in (("cosine", "Cosine"), ("csls", "CSLS"))
+        for words, words_name in (("all", "all"), ("frequent", "frequent"))
+        if (part := (held_out.get(by) or {}).get(words))
+    ]
+    percent = {
+        f"p_at_{n}": st.column_config.NumberColumn(
+            f"P@{n}", format="percent", width="small", help=f"Share whose translation is among the nearest {n}."
+        )
+        for n in (1, 5, 10)
+    }
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        column_config={
+            "by": st.column_config.TextColumn("Search by", help="CSLS corrects for words that are near to everything."),
+            "words": st.column_config.TextColumn("Words", help="All held-out words, or only the frequent ones."),
+            **percent,
+            "n": st.column_config.NumberColumn("Words tried", format="localized"),
+        },
+        alt="Retrieval of held-out translations by similarity and word frequency",
+    )
+    st.caption(
+        f"{alignment.get('pairs_usable', 0):,} of {alignment.get('pairs_offered', 0):,} dictionary pairs usable; "
+        f"{held_out.get('folds', '?')} folds, searched among {held_out.get('searched_words', 0):,} words. "
+        "Higher is better; the dictionary bounds it, a word often has several good translations."
+    )
+
+
+def token_card(row: Any, k: Any) -> None:
+    """One target token as text: readable, as stored, and where its row comes from."""
+    readable, stored = st.columns(2)
+    with readable:
+        st.caption("Text")
+        st.code(text.code_safe(text.visible(row.text, row.token)), language=None, wrap_lines=True)
+    with stored:
+        st.caption(f"Token {row.target_id} as stored")
+        st.code(text.code_safe(text.raw(row.token)), language=None, wrap_lines=True)
+    st.write(KINDS[row.kind].format(k=k) if row.kind in KINDS else "")
+
+
+def token_table(frame: pd.DataFrame, shown: pd.DataFrame, columns: dict[str, Any], name: str, alt: str) -> None:
+    """A table that is only read, with its downloads."""
+    st.dataframe(shown, hide_index=True, column_order=list(columns), column_config=columns, alt=alt, height="auto")
+    tables.downloads(frame, name, key=name)

@@ -1,0 +1,7 @@
+"""``python -m wechsel_core``."""
+
+import sys
+
+from wechsel_core.cli import main
+
+sys.exit(main())

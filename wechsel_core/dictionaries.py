@@ -1,0 +1,133 @@
+"""Bilingual dictionaries: reading, checking, and the pairs that both vocabularies know."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from wechsel_core.errors import DictionaryError
+from wechsel_core.types import BilingualDictionary
+from wechsel_core.vectors.base import StaticVectors
+
+CaseVariants = Literal["unique", "reference"]
+
+
+def read_dictionary(path: Path) -> BilingualDictionary:
+    """Read word pairs, a pair a line: tab-separated as the reference's files, or by white space as MUSE's.
+
+    A file with a tab in any line is read as tab-separated throughout, so that multiword entries stay whole.
+    Blank lines and repeated pairs are dropped.
+
+    Raises
+    ------
+    DictionaryError
+        If the file is missing, not UTF-8, empty, or a line does not split into two words.
+    """
+    try:
+        content = Path(path).read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise DictionaryError(
+            f"no readable dictionary at {path}", "a UTF-8 text file with a word pair a line", "check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DictionaryError(
+            f"{path} is not UTF-8 (byte {error.start})", "UTF-8 text", "convert it with iconv -t utf-8"
+        ) from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise DictionaryError(f"{path} holds no word pair", "a word pair a line", "check that it is the right file")
+    tabs = any("\t" in line for _, line in lines)
+    pairs: dict[tuple[str, str], None] = {}
+    for number, line in lines:
+        fields = [field.strip() for field in (line.split("\t") if tabs else line.split())]
+        if len(fields) != 2 or not all(fields):
+            raise DictionaryError(
+                f"line {number} of {path} is {line[:60]!r}",
+                "two words, parted by a tab (or by one space throughout)",
+                "write one 'source<TAB>target' pair a line",
+            )
+        pairs[fields[0], fields[1]] = None
+    return BilingualDictionary(tuple(pairs), Path(path).name, hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True, eq=False)
+class Coverage:
+    """Which pairs both vocabularies know.
+
+    ``usable`` holds positions into the dictionary's pairs. The other counts say why pairs dropped out:
+    multiword entries (no static vocabulary knows them), the source word unknown, the target word unknown.
+    """
+
+    usable: np.ndarray
+    n_offered: int
+    n_multiword: int
+    n_source_unknown: int
+    n_target_unknown: int
+
+
+def variants(word: str) -> tuple[str, str, str]:
+    """The forms in which the reference looks a word up: as it is, in lower case, in title case."""
+    return word, word.lower(), word.title()
+
+
+def coverage(dictionary: BilingualDictionary, source: StaticVectors, target: StaticVectors) -> Coverage:
+    """Find the pairs of which both words are known in some case variant."""
+    knows_source = _known([pair[0] for pair in dictionary.pairs], source)
+    knows_target = _known([pair[1] for pair in dictionary.pairs], target)
+    multiword = np.array([" " in a or " " in b for a, b in dictionary.pairs], dtype=bool)
+    usable = knows_source & knows_target
+    left = ~usable
+    return Coverage(
+        usable=np.flatnonzero(usable),
+        n_offered=len(dictionary.pairs),
+        n_multiword=int((left & multiword).sum()),
+        n_source_unknown=int((left & ~multiword & ~knows_source).sum()),
+        n_target_unknown=int((left & ~multiword & knows_source & ~knows_target).sum()),
+    )
+
+
+def _known(words: Sequence[str], vectors: StaticVectors) -> np.ndarray:
+    flat = [form for word in words for form in variants(word)]
+    return np.asarray((vectors.index(flat).reshape(len(words), 3) >= 0).any(axis=1))
+
+
+def paired_rows(
+    pairs: Sequence[tuple[str, str]], source: StaticVectors, target: StaticVectors, *, case_variants: CaseVariants
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vectors of dictionary pairs, as alignment takes them.
+
+    Parameters
+    ----------
+    pairs : sequence of (source word, target word)
+    case_variants : {"unique", "reference"}
+        ``unique``: every combination of case variants that both sides know, each once a pair. ``reference``:
+        all 3 x 3 lookups of the package ``wechsel`` 0.0.4, repeats included, so that a pair written in lower
+        case weighs more than a capitalised one.
+
+    Returns
+    -------
+    source_rows, target_rows : ndarray of float32, shape (n_rows, dim)
+    pair_of_row : ndarray of int64, shape (n_rows,)
+        Which pair each row belongs to.
+    """
+    combinations: list[tuple[str, str]] = []
+    origin: list[int] = []
+    for number, (source_word, target_word) in enumerate(pairs):
+        offered = [(a, b) for a in variants(source_word) for b in variants(target_word)]
+        chosen = offered if case_variants == "reference" else list(dict.fromkeys(offered))
+        combinations += chosen
+        origin += [number] * len(chosen)
+    source_words, target_words = [a for a, _ in combinations], [b for _, b in combinations]
+    known = (source.index(source_words) >= 0) & (target.index(target_words) >= 0)
+    rows = np.flatnonzero(known)
+    return (
+        source.word_vectors([source_words[i] for i in rows]),
+        target.word_vectors([target_words[i] for i in rows]),
+        np.array(origin, dtype=np.int64)[rows],
+    )

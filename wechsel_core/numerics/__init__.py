@@ -1,0 +1,1 @@
+"""Arrays in, arrays out. Matrices are ``(n_rows, dim)``; an alignment is applied as ``source @ rotation``."""

@@ -1,0 +1,29 @@
+"""Where things live on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """The lab's folder: ``$WECHSEL_HOME``, or the platform's data folder."""
+    override = os.environ.get("WECHSEL_HOME")
+    return Path(override) if override else Path(platformdirs.user_data_dir("wechsel-lab"))
+
+
+def cache_dir() -> Path:
+    """Downloaded and converted files; safe to delete."""
+    return home() / "cache"
+
+
+def results_dir() -> Path:
+    """Results of initialisations made from the app."""
+    return home() / "results"
+
+
+def pocket_dir() -> Path:
+    """The bundled pocket tier."""
+    return Path(__file__).parent / "pocket" / "data"

@@ -1,0 +1,1 @@
+"""The bundled pocket tier: ``data`` holds it, ``build`` makes it, ``CARD.md`` says what it is."""

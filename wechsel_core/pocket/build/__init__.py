@@ -1,0 +1,1 @@
+"""Scripts that build the pocket tier from packages that a machine can install."""

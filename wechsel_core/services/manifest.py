@@ -1,0 +1,108 @@
+"""The record of an initialisation: what went in, what came out, and what to be wary of."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from wechsel_core import __version__
+from wechsel_core.alignment import DictionaryAlignment
+from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.results import SCHEMA_VERSION
+from wechsel_core.services.inputs import TransferInputs
+from wechsel_core.transfer.result import TokenKind, TransferResult
+from wechsel_core.types import TokenTable
+from wechsel_core.vectors.base import StaticVectors
+
+_LIBRARIES = ("numpy", "scipy", "torch", "transformers", "tokenizers", "gensim", "safetensors")
+_BEYOND_PAPER = {
+    "copy_byte_pieces": "byte pieces copied from the source's",
+    "prefer_word_initial": "word-initial tokens mix word-initial tokens only",
+    "distinct_texts": "one vote per distinct neighbour text",
+}
+
+
+def build_manifest(
+    config: InitConfig,
+    inputs: TransferInputs,
+    aligned: DictionaryAlignment,
+    result: TransferResult,
+    target: TokenTable,
+    mode: str,
+) -> dict[str, Any]:
+    """``wechsel.json`` without its timings."""
+    coverage, fitted = aligned.coverage, aligned.alignment
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config": config.to_dict(),
+        "config_hash": config_hash(config.to_dict()),
+        "mode": mode,
+        "inputs": {
+            "source_model": {
+                "name": inputs.source.name, "kind": inputs.source.kind, "sha256": inputs.source.weights_sha256(),
+            },
+            "source_vectors": _vectors_record(inputs.source_vectors),
+            "target_vectors": _vectors_record(inputs.target_vectors),
+            "dictionary": {"name": inputs.dictionary.name, "sha256": inputs.dictionary.sha256},
+            "target_tokenizer": {"tokens": len(target), "sha256": config_hash({"tokens": target.tokens})},
+        },
+        "versions": {
+            "wechsel_core": __version__, "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+        "counts": _counts(result, target),
+        "alignment": {
+            "pairs_offered": coverage.n_offered,
+            "pairs_usable": len(coverage.usable),
+            "pairs_multiword": coverage.n_multiword,
+            "pairs_source_unknown": coverage.n_source_unknown,
+            "pairs_target_unknown": coverage.n_target_unknown,
+            "rows": fitted.n_pairs,
+            "relative_residual": round(fitted.relative_residual, 6),
+            "held_out": aligned.held_out,
+        },
+        "options_beyond_paper": [text for name, text in _BEYOND_PAPER.items() if getattr(config, name)],
+        "warnings": _warnings(aligned, result, inputs.source_vectors.dim),
+    }  # fmt: skip
+
+
+def _vectors_record(vectors: StaticVectors) -> dict[str, Any]:
+    return {
+        "name": vectors.name, "sha256": vectors.sha256, "dim": vectors.dim, "words": len(vectors.words),
+        "has_subwords": vectors.has_subwords,
+    }  # fmt: skip
+
+
+def _counts(result: TransferResult, target: TokenTable) -> dict[str, int]:
+    mixed = result.matrix[result.kind == TokenKind.MIXED]
+    return {
+        "tokens": len(result.kind),
+        "mixed": len(mixed),
+        "copied": int((result.kind == TokenKind.COPIED).sum()),
+        "fallback": int((result.kind == TokenKind.FALLBACK).sum()),
+        "byte_pieces": sum(1 for piece in target.byte_pieces if piece),
+        "byte_pieces_copied": int((result.kind == TokenKind.BYTE_PIECE).sum()),
+        "duplicate_rows": len(mixed) - len(np.unique(mixed, axis=0)) if len(mixed) else 0,
+    }
+
+
+def _warnings(aligned: DictionaryAlignment, result: TransferResult, dim: int) -> list[str]:
+    found = []
+    usable = len(aligned.coverage.usable)
+    if usable < dim:
+        found.append(
+            f"The dictionary has {usable} usable pairs for vectors of {dim} dimensions; with fewer pairs than "
+            "dimensions the rotation is not determined. Use a larger dictionary."
+        )
+    fallback = float((result.kind == TokenKind.FALLBACK).mean())
+    if fallback > 0.1:
+        found.append(
+            f"{fallback:.0%} of the tokens have no static vector and got a random row. Use vectors with n-grams "
+            "or with more words."
+        )
+    return found

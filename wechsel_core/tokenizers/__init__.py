@@ -1,0 +1,1 @@
+"""Subword tokenizers: training, and the token table that the transfer works on."""

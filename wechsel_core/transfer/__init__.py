@@ -1,0 +1,1 @@
+"""Methods that make target embeddings from source embeddings, over arrays and token tables."""

@@ -1,0 +1,1 @@
+"""Stores of static word vectors behind one interface (``base.StaticVectors``)."""
