@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from ui import state
 from ui.figures import tab_icon
 
 # An icon of our own: a page's material icon would have the browser fetch one from elsewhere.
 st.set_page_config(page_title="WECHSEL Lab", page_icon=tab_icon(), layout="wide")
+state.frame()
 st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/home:", url_path="overview", default=True),

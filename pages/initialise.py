@@ -72,7 +72,7 @@ def page() -> None:
         return
     entry = next((result for result in services.list_results() if Path(result["path"]) == out), None)
     st.caption("The same on the command line:")
-    st.code(init_form.command(config, out), language="bash", wrap_lines=True)
+    st.code(init_form.command(config, out, force=entry is not None), language="bash", wrap_lines=True)
     st.button(
         "Initialise again" if entry else "Initialise",
         type="secondary" if entry else "primary",

@@ -176,7 +176,7 @@ def reverse(result: str) -> None:
     query = st.text_input(
         "English token",
         type="search",
-        placeholder="such as house",
+        placeholder="such as language",
         help="The whole text of one English token; spaces at its ends do not matter, upper and lower case do.",
         **state.linked("english", state.get("english") or "", default=""),
     )

@@ -52,10 +52,9 @@ def available() -> None:
     st.dataframe(
         services.models(),
         hide_index=True,
-        column_order=["title", "name", "tier", "available", "note"],
+        column_order=["name", "tier", "available", "note"],
         column_config={
-            "title": st.column_config.TextColumn("English model"),
-            "name": st.column_config.TextColumn("Name", help="What the command line calls it."),
+            "name": st.column_config.TextColumn("English model", help="What the command line calls it, too."),
             "tier": tier,
             "available": st.column_config.CheckboxColumn("Here", width="small", help="Usable without a network."),
             "note": st.column_config.TextColumn("Note", width="large"),

@@ -169,7 +169,7 @@ def _widget(name: str, value: Any, disabled: bool) -> Any:
     return (entered or "").strip() or None
 
 
-def command(config: InitConfig, out: Path) -> str:
+def command(config: InitConfig, out: Path, *, force: bool = False) -> str:
     """The command line that makes the same result; the main parameters always, others if not the default."""
     options = []
     always = ("source", "target_language", *DIALS)
@@ -178,11 +178,11 @@ def command(config: InitConfig, out: Path) -> str:
         if name not in always and value == field.default:
             continue
         if isinstance(value, bool):
-            options.append(flag if value else f"--no-{flag[2:]}")
+            options.append(flag)  # switches are off by default
         else:
             options.append(f"{flag} {shlex.quote(str(value))}")
     lines = ["python -m wechsel_core init"]
-    for option in [*options, f"--out {shlex.quote(str(out))}"]:
+    for option in [*options, f"--out {shlex.quote(str(out))}", *(["--force"] if force else [])]:
         if len(lines[-1]) + len(option) < LINE_LENGTH:
             lines[-1] += f" {option}"
         else:

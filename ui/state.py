@@ -12,9 +12,25 @@ from typing import Any
 
 import streamlit as st
 
+#: Set by app.py in every session.
+FRAME = "frame"
+HOME = "overview"
+
+
+def frame() -> None:
+    """Call in app.py before a page runs: the page stands in the app's navigation."""
+    st.session_state[FRAME] = True
+
 
 def enter(page: str) -> None:
     """Call first on a page: an empty address becomes the last one of this page."""
+    if FRAME not in st.session_state:
+        # A new server whose first visitor comes by a deep link takes pages/ for an app of the old kind and runs the
+        # page without app.py, until st.navigation is called once. It has to know this page, or the browser leaves it.
+        st.session_state[FRAME] = False
+        others = [] if page == HOME else [st.Page(f"pages/{page}.py", url_path=page)]
+        st.navigation([st.Page(f"pages/{HOME}.py", url_path=HOME, default=True), *others], position="hidden")
+        st.rerun()
     last = st.session_state.get(f"last:{page}")
     if last and not st.query_params:
         st.query_params.from_dict(last)

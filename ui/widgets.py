@@ -106,7 +106,8 @@ def _counts(counts: dict[str, int], k: Any) -> None:
     )
     st.caption(
         f"{total:,} tokens in the new tokenizer, {counts.get('byte_pieces', 0):,} of them pieces of a character; "
-        f"{counts.get('duplicate_rows', 0):,} mixed rows equal another one exactly."
+        f"{counts.get('duplicate_rows', 0):,} mixed rows equal another one exactly: "
+        "a word with and without its leading space has one static vector."
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 INITIALISE_MILLISECONDS = 300_000
-WORD, TOKEN = "Haus", "␣Haus"
+WORD, TOKEN, NEIGHBOUR = "Sprache", "␣Sprache", "␣language"
 
 
 def widget(page: Page, kind: str, label: str):
@@ -46,7 +46,9 @@ def check_neighbours(page: Page) -> list[str]:
     expect(page.get_by_text("Mixed: the new row")).to_be_visible()
     labels = page.locator(".js-plotly-plot .ytick text")
     expect(labels.first).to_be_visible()
-    return labels.all_inner_texts()
+    texts = labels.all_text_contents()
+    assert any(NEIGHBOUR in text for text in texts)
+    return texts
 
 
 def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Callable[[str], Path]) -> None:
@@ -55,7 +57,10 @@ def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Calla
     elsewhere: list[str] = []
     page.on("request", lambda request: elsewhere.append(request.url) if is_elsewhere(request.url) else None)
 
-    page.goto(app_url)
+    # The very first visit to a server may be a deep link: it too stands in the app's navigation.
+    page.goto(f"{app_url}/neighbours?result=gone")
+    expect(page.get_by_text("There is no result gone")).to_be_visible()
+    page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", name="WECHSEL Lab")).to_be_visible()
     expect(page.get_by_text("No results yet")).to_be_visible()
     screenshot("overview")

@@ -16,6 +16,7 @@ import pytest
 
 from tests.pages.conftest import address, open_page
 from tests.pages.tiny_result import write_tiny_result
+from ui import init_form
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ModelError
 from wechsel_core.services import initialise as service
@@ -89,6 +90,25 @@ def test_dials_change_command_and_address() -> None:
     assert words[words.index("--neighbors") + 1] == "3"
     assert "--copy-byte-pieces" in words
     assert address(app) == {"target_language": "de", "neighbors": "3", "copy_byte_pieces": "True"}
+
+
+def test_command_line_knows_every_option_shown() -> None:
+    """A command with each field off its default is one that the command line takes."""
+    import typer
+
+    from wechsel_core.cli import app as command_line
+
+    values = {"compat": None, "target_tokenizer": None, "mode": "word", "tokenizer_kind": "unigram", "neighbors": 3}
+    values |= {name: True for name in ("reduce_dimension", "copy_byte_pieces", "prefer_word_initial", "distinct_texts")}
+    values |= {name: f"my {name}" for name in ("source_vectors", "target_vectors", "dictionary", "tokenizer_corpus")}
+    config = InitConfig(**values, vocab_size=500, seed=7, temperature=0.2, source="a b")
+    words = shlex.split(init_form.command(config, Path("a folder"), force=True))
+    known = {option for item in typer.main.get_command(command_line).commands["init"].params for option in item.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+    assert words[words.index("--out") + 1 :] == ["a folder", "--force"]
+    shown = {word[2:].replace("-", "_") for word in words if word.startswith("--")}
+    changed = {name for name, value in config.to_dict().items() if value != getattr(InitConfig(), name)}
+    assert changed <= shown
 
 
 def test_address_sets_the_dials() -> None:

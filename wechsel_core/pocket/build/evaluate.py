@@ -21,7 +21,7 @@ from wechsel_core.services.initialise import initialise
 ARMS = ("wechsel", "random embeddings", "untrained")
 LEARNING_RATE = 1e-3
 HELD_OUT_LINES = 700
-STEPS = 200
+STEPS = 120
 
 
 def _random_embeddings(model: Any, seed: int) -> None:

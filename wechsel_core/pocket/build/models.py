@@ -28,7 +28,7 @@ WARM_START_STEP = 1500
 #: its float16 checkpoint with a fresh optimiser and decays to zero.
 SCHEDULE = {
     "gpt2": {"planned": 4200, "stop": 2000, "learning_rate": 1.5e-3, "cooldown": 1600, "cooldown_rate": 1e-3},
-    "roberta": {"planned": 5000, "stop": 2000, "learning_rate": 6e-4, "cooldown": 1000, "cooldown_rate": 5e-4},
+    "roberta": {"planned": 5000, "stop": 2000, "learning_rate": 6e-4, "cooldown": 1500, "cooldown_rate": 5e-4},
 }
 SPECIAL_TOKENS = {
     "gpt2": {"bos": "<|endoftext|>", "eos": "<|endoftext|>", "unk": "<|endoftext|>"},
