@@ -14,11 +14,14 @@ from wechsel_core.config import InitConfig, field_help
 from wechsel_core.errors import WechselError
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="WECHSEL Lab: cross-lingual vocabulary transfer.",
+    add_completion=False, help="WECHSEL Lab: cross-lingual vocabulary transfer.",
     pretty_exceptions_enable=False,
 )  # fmt: skip
 assets_app = typer.Typer(no_args_is_help=True, help="Models, vectors and dictionaries of the catalogue.")
 app.add_typer(assets_app, name="assets")
+
+#: typer keeps its usage errors in a private module; their class is the base of one that it shows.
+_UsageError: Any = typer.BadParameter.__base__
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
@@ -65,7 +68,7 @@ def init(
 def neighbors(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")],
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Text of a target token, or #ID.")],
-    top: Annotated[int, typer.Option(min=1, max=50, help="Neighbours to show.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Neighbours to show.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Show the English tokens that a target token is made of."""
@@ -152,14 +155,17 @@ def _print(record: dict[str, Any], text: str, as_json: bool) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; a ``WechselError`` becomes one line on stderr and its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=arguments, standalone_mode=True)
+        code = app(args=arguments or ["--help"], prog_name="python -m wechsel_core", standalone_mode=False)
     except WechselError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    except KeyboardInterrupt:
+    except _UsageError as error:
+        found = " ".join(error.format_message().split()).rstrip(".")
+        sys.stderr.write(f"error: {found}; expected what --help lists; correct the command or run it with --help\n")
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("cancelled\n")
         return 130
-    return 0
+    return code if isinstance(code, int) else 0

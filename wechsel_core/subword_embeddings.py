@@ -64,8 +64,8 @@ def subword_embeddings(
     texts = static_texts(table, keep_byte_pieces=keep_byte_pieces)
     if mode == "word":
         matrix = _from_words(len(table), tokenizer, vectors)
-        silent = np.array([not text for text in texts], dtype=bool)
-        matrix[silent] = 0.0
+        if not keep_byte_pieces:
+            matrix[np.array([not text for text in texts], dtype=bool)] = 0.0
         return matrix
     filled = [i for i, text in enumerate(texts) if text]
     matrix = np.zeros((len(table), vectors.dim), dtype=np.float32)

@@ -53,6 +53,7 @@ def save_result_model(model: Any, tokenizer: Any, folder: Path) -> None:
         folder.mkdir(exist_ok=True)
         # The config comes last: a folder with one is complete.
         for path in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
+            path.chmod(0o644)  # safetensors writes for the owner alone
             os.replace(path, folder / path.name)
     except OSError as error:
         raise _unwritable(folder, error) from error

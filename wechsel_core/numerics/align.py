@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
+from wechsel_core.numerics.similarity import distinct_rows
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
@@ -60,3 +62,13 @@ def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray) -> Alignment
     scale = float(np.linalg.norm(target))
     residual = float(np.linalg.norm(source @ rotation - target)) / scale if scale else 0.0
     return Alignment(rotation, residual, len(source))
+
+
+def rotate(source_rows: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """Lay source rows over the target space, float32, shape (n_rows, dim).
+
+    Equal rows stay equal to the bit: each distinct row goes through the product once. In a plain product the last
+    digits depend on a row's place, and noise would decide between tokens that share a static vector.
+    """
+    distinct, number = distinct_rows(source_rows)
+    return np.asarray((distinct @ rotation.astype(np.float32))[number], dtype=np.float32)

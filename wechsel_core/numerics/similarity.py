@@ -69,8 +69,8 @@ def nearest_rows(
     if not len(wanted) or not len(allowed_ids):
         return Neighbors(ids, similarities)
 
-    unique_target, target_of = _unique_rows(normalize_rows(target[wanted]))
-    unique_source, source_of = _unique_rows(normalize_rows(source[allowed_ids]))
+    unique_target, target_of = distinct_rows(normalize_rows(target[wanted]))
+    unique_source, source_of = distinct_rows(normalize_rows(source[allowed_ids]))
     # Members of each distinct source row, ids ascending, as one array with offsets.
     members = allowed_ids[np.argsort(source_of, kind="stable")]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(source_of, minlength=len(unique_source)))])
@@ -87,8 +87,19 @@ def nearest_rows(
     return Neighbors(ids, similarities)
 
 
-def _unique_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows in order of first appearance, and for each row the number of its distinct one."""
+def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows in order of first appearance, and for each row the number of its distinct one.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n_rows, dim)
+
+    Returns
+    -------
+    distinct : ndarray, shape (n_distinct, dim)
+    number : ndarray of int64, shape (n_rows,)
+        ``distinct[number]`` is ``matrix``.
+    """
     matrix = np.ascontiguousarray(matrix + 0.0)  # -0.0 and 0.0 are one value but not the same bytes
     keys = matrix.view(np.dtype((np.void, matrix.dtype.itemsize * matrix.shape[1]))).ravel()
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

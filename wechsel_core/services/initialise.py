@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,10 @@ import numpy as np
 from wechsel_core import paths
 from wechsel_core.alignment import align
 from wechsel_core.config import InitConfig, config_hash
-from wechsel_core.errors import ConfigError, ModelError, OutputError
+from wechsel_core.errors import ConfigError, ModelError
+from wechsel_core.numerics.align import rotate
 from wechsel_core.results import write_manifest, write_neighbors, write_tokens
+from wechsel_core.services.folders import check_place, new_folder
 from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.manifest import build_manifest
 from wechsel_core.subword_embeddings import choose_mode, subword_embeddings
@@ -61,7 +61,7 @@ def initialise(
     """
     out = Path(out).absolute()
     tell = progress or (lambda share, step: None)
-    _check_out(out, force=force)
+    check_place(out, force=force)
     timer = Timer()
     inputs = open_inputs(config, tell)
     timer.lap("load")
@@ -74,20 +74,14 @@ def initialise(
     )
     timer.lap("install")
     tell(0.9, "Writing the result")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with new_folder(out, force=force) as partial:
         save_result_model(model, inputs.target_tokenizer, partial)
         write_neighbors(partial, made.result, made.source_table, made.target_table)
         write_tokens(partial, made.result, made.source_table, made.target_table)
         timer.lap("write")
         manifest = {**made.manifest, "timings": timer.seconds}
         write_manifest(partial, manifest)
-        partial.chmod(0o755)
-        _replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    tell(1.0, "Done")
+        tell(1.0, "Done")  # the last chance to cancel: beyond this the result is there
     return {**manifest, "path": str(out)}
 
 
@@ -129,7 +123,7 @@ def transfer_from_objects(inputs: TransferInputs, config: InitConfig, tell: Prog
     options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": reference}
     source_subwords = subword_embeddings(source_table, inputs.source.tokenizer, inputs.source_vectors, **options)
     target_subwords = subword_embeddings(target_table, inputs.target_tokenizer, inputs.target_vectors, **options)
-    source_subwords = source_subwords @ aligned.alignment.rotation.astype(np.float32)
+    source_subwords = rotate(source_subwords, aligned.alignment.rotation)
     timer.lap("subwords")
     tell(0.6, "Finding neighbours and mixing rows")
     result = _transfer(config, source_table, target_table, source_subwords, target_subwords, source_matrix)
@@ -187,29 +181,6 @@ def _check_sizes(config: InitConfig, table: TokenTable, matrix: np.ndarray, name
         raise ConfigError(f"neighbors is {config.neighbors}", f"at most the source vocabulary's {len(table)}", "try 10")
     if not np.isfinite(matrix).all():
         raise ModelError(f"the embeddings of {name} hold NaN or infinity", "finite weights", "use another model")
-
-
-def _check_out(out: Path, *, force: bool) -> None:
-    if not out.exists():
-        return
-    empty = out.is_dir() and not any(out.iterdir())
-    if empty:
-        return
-    if not force:
-        raise OutputError(f"{out} exists", "a folder that does not exist yet", "choose another or give --force")
-    if not (out / "wechsel.json").is_file():
-        raise OutputError(
-            f"{out} exists and holds no result", "an earlier result to replace", "choose another folder or delete it"
-        )
-
-
-def _replace(partial: Path, out: Path) -> None:
-    """Put the new folder in place; an old one is moved aside first, so that no moment shows half of each."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
-    if out.exists():
-        out.rename(aside / "old")
-    partial.rename(out)
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 class Timer:

@@ -44,7 +44,9 @@ def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str |
     InputError
         If the catalogue has none; the sentence names the parameter that takes a file instead.
     """
-    entries = catalogue.load_catalogue().find(kind, language=language, family=family)
+    listing = catalogue.load_catalogue()
+    listing.language(language)  # a code that it does not know is refused here, where a default is asked for
+    entries = listing.find(kind, language=language, family=family)
     if not entries:
         raise InputError(
             f"the catalogue has no {wanted} for language {language!r}",
@@ -58,8 +60,6 @@ def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
     """Open all inputs of a configuration, cheapest checks first, so that a slip shows before a long load."""
     from wechsel_core.models import load_model
 
-    listing = catalogue.load_catalogue()
-    listing.language(config.target_language)
     dictionary_name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
     dictionary = read_dictionary(Path(resolve("dictionary", dictionary_name, progress)))
     progress(0.05, "Opening the static vectors")

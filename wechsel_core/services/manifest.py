@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from wechsel_core.alignment import DictionaryAlignment
 from wechsel_core.config import InitConfig, config_hash
 from wechsel_core.results import SCHEMA_VERSION
 from wechsel_core.services.inputs import TransferInputs
+from wechsel_core.tokenizers.table import backend_of
 from wechsel_core.transfer.result import TokenKind, TransferResult
 from wechsel_core.types import TokenTable
 from wechsel_core.vectors.base import StaticVectors
@@ -49,7 +51,8 @@ def build_manifest(
             "source_vectors": _vectors_record(inputs.source_vectors),
             "target_vectors": _vectors_record(inputs.target_vectors),
             "dictionary": {"name": inputs.dictionary.name, "sha256": inputs.dictionary.sha256},
-            "target_tokenizer": {"tokens": len(target), "sha256": config_hash({"tokens": target.tokens})},
+            "source_tokenizer": _tokenizer_record(inputs.source.tokenizer),
+            "target_tokenizer": _tokenizer_record(inputs.target_tokenizer),
         },
         "versions": {
             "wechsel_core": __version__, "python": platform.python_version(),
@@ -76,6 +79,12 @@ def _vectors_record(vectors: StaticVectors) -> dict[str, Any]:
         "name": vectors.name, "sha256": vectors.sha256, "dim": vectors.dim, "words": len(vectors.words),
         "has_subwords": vectors.has_subwords,
     }  # fmt: skip
+
+
+def _tokenizer_record(tokenizer: Any) -> dict[str, Any]:
+    # The whole pipeline: vocabulary, merges, normaliser. A tokenizer trained from a corpus stands for that corpus.
+    content = backend_of(tokenizer).to_str()
+    return {"tokens": len(tokenizer), "sha256": hashlib.sha256(content.encode()).hexdigest()}
 
 
 def _counts(result: TransferResult, target: TokenTable) -> dict[str, int]:

@@ -21,7 +21,8 @@ def result_folder(result_id: str) -> Path:
         If there is no such result; an id that leads out of the results folder counts as none.
     """
     folder = paths.results_dir() / result_id
-    if not result_id or Path(result_id).name != result_id or result_id.startswith(".") or not folder.is_dir():
+    plain = 0 < len(result_id) < 200 and Path(result_id).name == result_id and not result_id.startswith(".")
+    if not plain or not folder.is_dir():
         raise OutputError(f"no result {result_id!r}", "the id of a result that is there", "choose one from the list")
     return folder
 
@@ -35,18 +36,17 @@ def list_results() -> list[dict[str, Any]]:
             continue
         try:
             manifest = read_manifest(folder)
-        except OutputError:
-            continue
-        config = manifest["config"]
-        found.append(
-            {
+            config = manifest["config"]
+            entry = {
                 "id": folder.name,
                 "path": str(folder),
                 "created": manifest["created"],
                 "counts": manifest["counts"],
                 **{name: config[name] for name in ("source", "target_language", "method", "neighbors", "temperature")},
             }
-        )
+        except (OutputError, KeyError, TypeError):
+            continue
+        found.append(entry)
     return sorted(found, key=lambda entry: (entry["created"], entry["id"]), reverse=True)
 
 
@@ -72,6 +72,7 @@ def fed_by(result_id: str, source_query: str, top: int = 50) -> pd.DataFrame:
     Columns: target_id, target_token, target_text, similarity, weight.
     """
     folder = result_folder(result_id)
+    read_manifest(folder)
     texts = read_table(folder, "source_tokens.parquet")
     ids = texts.loc[texts["text"].str.strip() == source_query.strip(), "source_id"].tolist()
     filters: list[Any] = [("source_id", "in", ids)] if ids else [("source_token", "=", source_query)]
@@ -98,6 +99,7 @@ def tokens_in(folder: Path) -> pd.DataFrame:
 
 def neighbors_in(folder: Path, target_id: int, top: int = 10) -> pd.DataFrame:
     """``neighbors`` for any result folder."""
+    read_manifest(folder)
     rows = read_table(folder, NEIGHBORS, filters=[("target_id", "=", int(target_id)), ("rank", "<=", int(top))])
     texts = read_table(folder, "source_tokens.parquet")["text"].to_numpy()
     rows["source_text"] = texts[rows["source_id"].to_numpy()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from wechsel_core.errors import TokenizerError
+
 TokenizerKind = Literal["bpe", "unigram", "wordpiece"]
 
 _ROLE_ARGUMENTS = {
@@ -44,10 +46,17 @@ def train_tokenizer(
     Returns
     -------
     transformers.PreTrainedTokenizerFast
+
+    Raises
+    ------
+    TokenizerError
+        If the kind needs an unk token and the roles have none, or the vocabulary cannot hold the text's alphabet.
     """
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
+    if kind != "bpe" and "unk" not in special_tokens:
+        raise TokenizerError(f"no unk token for {kind}", "one for unknown characters", "train a bpe tokenizer instead")
     specials = list(dict.fromkeys(special_tokens.values()))
     common: dict[str, Any] = {"vocab_size": vocab_size, "special_tokens": specials, "show_progress": False}
     if kind == "bpe":
@@ -62,16 +71,24 @@ def train_tokenizer(
         tokenizer.normalizer = normalizers.NFKC()
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(unk_token=special_tokens.get("unk"), **common)
+        trainer = trainers.UnigramTrainer(unk_token=special_tokens["unk"], **common)
     else:
-        tokenizer = Tokenizer(models.WordPiece(unk_token=special_tokens.get("unk", "[UNK]")))
+        tokenizer = Tokenizer(models.WordPiece(unk_token=special_tokens["unk"]))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
         trainer = trainers.WordPieceTrainer(**common)
-    tokenizer.train_from_iterator(lines, trainer)
+    try:
+        tokenizer.train_from_iterator(lines, trainer)
+    except Exception as error:  # the Rust library raises nothing narrower
+        raise _too_small(vocab_size, str(error)) from error
+    if tokenizer.get_vocab_size() > vocab_size:
+        raise _too_small(vocab_size, f"the alphabet and special tokens make {tokenizer.get_vocab_size()}")
     if sentence_frame:
-        begin, end = special_tokens["bos"], special_tokens["eos"]
+        begin = special_tokens.get("bos", special_tokens.get("cls"))
+        end = special_tokens.get("eos", special_tokens.get("sep"))
+        if begin is None or end is None:
+            raise TokenizerError("neither bos nor cls, or neither eos nor sep", "a token at each end", "add them")
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{begin} $A {end}",
             pair=f"{begin} $A {end} {end} $B {end}",
@@ -79,3 +96,9 @@ def train_tokenizer(
         )
     roles = {_ROLE_ARGUMENTS[role]: token for role, token in special_tokens.items()}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False, **roles)
+
+
+def _too_small(vocab_size: int, reason: str) -> TokenizerError:
+    return TokenizerError(
+        f"a vocabulary of {vocab_size} ({reason[:120]})", "room for the text's characters", "ask for a larger one"
+    )

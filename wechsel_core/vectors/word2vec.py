@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,7 +153,10 @@ def _load(path: Path, format: str):  # type: ignore[no-untyped-def]
     from gensim.models import KeyedVectors
 
     try:
-        return KeyedVectors.load_word2vec_format(str(path), binary=format == "binary", unicode_errors=_ERRORS)
+        # A number beyond float32 becomes infinite, which the caller refuses by its line; numpy need not warn too.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return KeyedVectors.load_word2vec_format(str(path), binary=format == "binary", unicode_errors=_ERRORS)
     except ValueError as error:  # a text file's value that is no number
         found = _not_a_number(path) if format == "text" else str(error)
         raise VectorFileError(f"{found} in '{path.name}'", "numbers only", f"correct it, or {_again()}") from error
