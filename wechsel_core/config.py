@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from wechsel_core.errors import ConfigError
 #: Below this, softmax weights are one neighbour alone to the last digit: surely a slip of the pen.
 SMALLEST_TEMPERATURE = 1e-3
 
+_LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
 
 
@@ -67,6 +69,12 @@ class InitConfig:
                 raise ConfigError(
                     f"{item.name} is {getattr(self, item.name)!r}", f"one of {names}", "choose one of them"
                 )
+        if not _LANGUAGE_CODE.fullmatch(self.target_language):
+            raise ConfigError(
+                f"target language {self.target_language!r}",
+                "a language code such as fr",
+                "write the code, not the name",
+            )
         if self.neighbors < 1:
             raise ConfigError(f"neighbors is {self.neighbors}", "a number from 1 up to the source vocabulary", "try 10")
         if not math.isfinite(self.temperature) or self.temperature < SMALLEST_TEMPERATURE:
