@@ -85,6 +85,9 @@ class InitConfig:
             )
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed is {self.seed}", "a whole number from 0 to 4294967295", "try 0")
+        self._check_combinations()
+
+    def _check_combinations(self) -> None:
         if self.target_tokenizer and self.tokenizer_corpus:
             raise ConfigError(
                 "both a target tokenizer and a tokenizer corpus", "one of the two", "leave one of them out"
