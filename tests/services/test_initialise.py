@@ -216,7 +216,7 @@ def test_same_config_same_bytes(model: str, made: Made, files: TinyFiles, tmp_pa
 
 def test_default_out_is_one_folder_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path))
-    config = InitConfig(source="../weird name/..", target_language="f/r")
+    config = InitConfig(source="../weird name/..", target_language="fr")
     out = default_out(config)
     assert out.parent == tmp_path / "results" and out == default_out(config) and not out.name.startswith(".")
     assert default_out(InitConfig(seed=1)) != default_out(InitConfig())

@@ -29,8 +29,7 @@ from wechsel_core.types import Progress, TokenTable
 def default_out(config: InitConfig) -> Path:
     """Where the app keeps the result of a configuration; the same configuration has the same folder."""
     source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
-    language = re.sub(r"[^A-Za-z0-9-]+", "-", config.target_language)
-    return paths.results_dir() / f"{source}-{language}-{config_hash(config.to_dict())[:8]}"
+    return paths.results_dir() / f"{source}-{config.target_language}-{config_hash(config.to_dict())[:8]}"
 
 
 def initialise(
