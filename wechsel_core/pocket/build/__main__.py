@@ -1,6 +1,6 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, evaluation, card. ``all`` runs them one after another (about four
+Steps in order: text, tokenizers, vectors, models, evaluation, card. ``all`` runs them one after another (a few
 hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
@@ -35,7 +35,10 @@ def run(step: str, work: Path) -> None:
     elif step == "evaluation":
         evaluate.main(work, steps=evaluate.STEPS, seeds=(0,))
     else:
-        card.write_card(work, data, Path(__file__).parent / "card.md", Path(__file__).parent.parent / "CARD.md")
+        pocket = data.parent
+        if work.is_dir():  # the card can be written again from the kept records alone
+            card.keep_records(work, pocket / "records")
+        card.write_card(pocket / "records", data, Path(__file__).parent / "card.md", pocket / "CARD.md")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,16 @@ from wechsel_core.vectors.open import open_vectors
 LANGUAGES = ("en", *TARGET_LANGUAGES)
 
 
+def keep_records(work: Path, records: Path) -> None:
+    """Copy what the card's figures come from, so that they can be traced: corpus sizes and evaluation curves."""
+    records.mkdir(exist_ok=True)
+    for path in (work / "corpora" / "corpora.json", *sorted((work / "evaluation").glob("*.json"))):
+        shutil.copy(path, records / path.name)
+
+
 def write_card(folder: Path, data: Path, template: Path, out: Path) -> None:
-    """Fill ``{{name}}`` places of the template with tables."""
-    records = [json.loads(path.read_text()) for path in sorted((folder / "evaluation").glob("*.json"))]
+    """Fill ``{{name}}`` places of the template with tables; ``folder`` holds the kept records."""
+    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))]
     text = template.read_text("utf-8")
     for name, table in {
         "corpora": _corpora(folder),
@@ -37,7 +45,7 @@ def _table(header: list[str], rows: list[list[Any]]) -> str:
 
 
 def _corpora(folder: Path) -> str:
-    record = json.loads((folder / "corpora" / "corpora.json").read_text())
+    record = json.loads((folder / "corpora.json").read_text())
     rows = []
     for language in LANGUAGES:
         train, heldout = record[language]["train"], record[language]["heldout"]

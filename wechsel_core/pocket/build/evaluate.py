@@ -83,7 +83,7 @@ def evaluate(corpora: Path, language: str, family: str, *, steps: int, seed: int
 
 
 def main(folder: Path, *, steps: int, seeds: tuple[int, ...], only: str | None = None) -> None:
-    """Evaluate every language and family that ``evaluation.jsonl`` does not hold yet; continues where it stopped."""
+    """Evaluate every language and family that has no record in ``evaluation/`` yet; continues where it stopped."""
     for seed in seeds:
         for language in TARGET_LANGUAGES:
             for family in FAMILIES:
