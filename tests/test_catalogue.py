@@ -59,7 +59,11 @@ def test_what_is_listed():
 
 def test_find_orders_by_tier():
     catalogue = load_catalogue()
-    assert [asset.name for asset in catalogue.find("vectors", "fr")] == ["pocket-fr-vectors", "fr-md", "cc.fr.300"]
+    assert [asset.name for asset in catalogue.find("vectors", "fr")] == [
+        "pocket-fr-vectors",
+        "vectors-fr-md",
+        "cc.fr.300",
+    ]
     (tokenizer,) = catalogue.find("tokenizer", "sw", family="roberta")
     assert tokenizer.name == "pocket-sw-roberta-tokenizer"
     assert not catalogue.find("tokenizer", "en")
@@ -91,8 +95,8 @@ def test_unknown_names_list_near_ones():
         catalogue.model("zzzzzzzz")
     with pytest.raises(ModelError, match="unknown model 'cc.fr.300'"):
         catalogue.model("cc.fr.300")
-    with pytest.raises(AssetError, match="fr-md"):
-        catalogue.asset("fr-mb")
+    with pytest.raises(AssetError, match="vectors-fr-md"):
+        catalogue.asset("vectors-fr-mb")
     with pytest.raises(ConfigError, match="unknown language 'xx'"):
         catalogue.language("xx")
     with pytest.raises(ConfigError, match="write 'fr'"):

@@ -123,6 +123,20 @@ def assets_verify(name: str, as_json: Json = False) -> None:
     _print({"name": name, "verified": True}, f"{name} is whole", as_json)
 
 
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed and reachable, which device, how much memory and disk, and what to do about it."""
+    from wechsel_core.services.doctor import examine
+
+    entries = examine()
+    lines = [
+        f"{'ok ' if entry['ok'] else '-- '} {entry['name']:<14} {entry['found']}"
+        + (f": {entry['advice']}" if entry["advice"] else "")
+        for entry in entries
+    ]
+    _print({"checks": entries}, "\n".join(lines), as_json)
+
+
 def _tell(share: float, step: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{share:4.0%} {step}" + ("\n" if share >= 1 else ""))

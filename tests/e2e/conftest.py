@@ -91,7 +91,10 @@ def browser() -> Iterator[Browser]:
     """One headless Chromium for all tests."""
     sync_api = pytest.importorskip("playwright.sync_api")
     if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
+        missing = f"no browser at {CHROMIUM}: install Debian's package chromium"
+        if os.environ.get("WECHSEL_NEED_BROWSER"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     sync_api.expect.set_options(timeout=WAIT_MILLISECONDS)
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
