@@ -42,8 +42,8 @@ def write_words(corpora: Path, language: str, out: Path) -> None:
 def train_vectors(corpora: Path, language: str, out: Path) -> None:
     """Train and write ``<language>.bin`` and its parameters.
 
-    gensim with one worker: fastText's own trainer leaves most of its matrix uninitialised below ten threads and
-    does not repeat from ten on.
+    gensim with one worker repeats exactly; fastText's own trainer ended in "Encountered NaN" on the English text with
+    one thread, and does not repeat with several.
     """
     from gensim.models import FastText
     from gensim.models.fasttext import save_facebook_model
