@@ -340,8 +340,15 @@ def test_failure_while_writing_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("fault", "raised"), [(OSError(5, "Input/output error"), OutputError), (KeyboardInterrupt(), KeyboardInterrupt)]
+)
 def test_failing_rename_keeps_the_earlier_result(
-    files: TinyFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fault: BaseException,
+    raised: type[BaseException],
+    files: TinyFiles,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "out"
     initialise(files.config(), out)
@@ -349,10 +356,10 @@ def test_failing_rename_keeps_the_earlier_result(
 
     def refuse(self: Path, target: Path) -> Path:
         if Path(target) == out and (self / "wechsel.json").is_file() and self.name != "earlier":
-            raise OSError(5, "Input/output error")
+            raise fault
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OutputError):
+    with pytest.raises(raised):
         initialise(files.config(neighbors=3), out, force=True)
     assert out.is_dir() and snapshot(out) == before

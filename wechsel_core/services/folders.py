@@ -74,12 +74,12 @@ def _replace(partial: Path, out: Path) -> None:
         if out.exists():
             out.rename(earlier)
         partial.rename(out)
-    except OSError:
+    except BaseException:  # an interrupt between the two renames must not cost the earlier result either
         if earlier.exists():
             earlier.rename(out)
+        aside.rmdir()
         raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _unwritable(out: Path, error: OSError) -> OutputError:
