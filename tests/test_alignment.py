@@ -35,7 +35,9 @@ def test_planted_translations_give_precision_one() -> None:
     assert held_out["folds"] == 10 and held_out["searched_words"] == 120
     for measure in ("cosine", "csls"):
         for words in ("all", "frequent"):
-            assert held_out[measure][words] == {"p_at_1": 1.0, "p_at_5": 1.0, "p_at_10": 1.0, "n": 120}
+            shares = {f"p_at_{n}": 1.0 for n in (1, 5, 10)}
+            interval = {name: [1.0, 1.0] for name in shares}
+            assert held_out[measure][words] == {**shares, "n": 120, "interval": interval}
 
 
 def test_shuffled_translations_give_chance() -> None:
@@ -75,7 +77,8 @@ def test_one_pair_cannot_be_held_out() -> None:
     source, target, dictionary, _ = planted_languages(10, 3)
     found = align(BilingualDictionary(dictionary.pairs[:1], "one", ""), source, target)
     assert found.alignment.n_pairs == 1
-    assert found.held_out["cosine"]["all"] == {"p_at_1": None, "p_at_5": None, "p_at_10": None, "n": 0}
+    none = {"p_at_1": None, "p_at_5": None, "p_at_10": None}
+    assert found.held_out["cosine"]["all"] == {**none, "n": 0, "interval": none}
 
 
 def test_one_source_word_for_all_cannot_be_held_out() -> None:
@@ -237,3 +240,34 @@ def test_english_word_known_only_through_title_case() -> None:
     target = MemoryVectors(["poisson", *target.words], np.vstack([np.ones((1, 3)), target.matrix]))
     pairs = BilingualDictionary((("\ufb01sh", "poisson"), *dictionary.pairs), "d", "")
     assert align(pairs, source, target).held_out["cosine"]["all"]["n"] == 13
+
+
+# --- what the health report reads --------------------------------------------------------------------------------
+
+
+def test_pair_cosine_of_planted_and_of_random_pairs() -> None:
+    """Planted pairs fit entirely, whatever the lengths; n random pairs in d dimensions about 8 / (3 pi) sqrt(d / n)."""
+    source, target, dictionary, _ = planted_languages(400, 20)
+    longer = MemoryVectors(target.words, 3 * target.matrix)
+    assert align(dictionary, source, longer).pair_cosine == pytest.approx(1, abs=1e-6)
+    foreign = MemoryVectors(target.words, np.random.default_rng(9).normal(size=(400, 20)))
+    chance = 8 / (3 * np.pi) * np.sqrt(20 / 400)
+    assert align(dictionary, source, foreign).pair_cosine == pytest.approx(chance, rel=0.1)
+
+
+def test_covered_words_hand_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words by frequency: "," is no word; of "la", "Le", "le", "chat" pairs reach "Le" and "le" (case variants) and
+    "chat": one of the first two, three of four.
+    """
+    monkeypatch.setattr(alignment, "BANDS", (2, 100))
+    source = MemoryVectors(["the", "cat"], np.eye(2))
+    target = MemoryVectors([",", "la", "Le", "le", "chat"], np.ones((5, 2)))
+    found = align(BilingualDictionary((("the", "le"), ("cat", "chat")), "d", ""), source, target)
+    assert found.covered_words == [{"most_frequent": 2, "share": 0.5}, {"most_frequent": 4, "share": 0.75}]
+
+
+def test_intervals_surround_their_shares() -> None:
+    source, target, dictionary, _ = planted_languages(100, 8, noise=1.0)
+    part = align(dictionary, source, target).held_out["cosine"]["all"]
+    for name, (low, high) in part["interval"].items():
+        assert 0 <= low < part[name] < high <= 1

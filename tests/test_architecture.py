@@ -32,7 +32,7 @@ ALLOWED = {
     "leaf": {"leaf"},
 }
 #: Third-party packages of the layers that are kept free of others.
-THIRD_PARTY = {"numerics": {"numpy", "scipy", "numba"}, "transfer": {"numpy"}}
+THIRD_PARTY = {"numerics": {"numpy", "scipy", "numba", "threadpoolctl"}, "transfer": {"numpy"}}
 #: Slow to import: never at the top of a module of wechsel_core, where a command that needs none would pay for them.
 HEAVY = {
     "torch", "transformers", "tokenizers", "umap", "gensim", "datasets", "accelerate", "spacy", "plotly", "streamlit",

@@ -57,6 +57,17 @@ def test_what_is_listed():
             assert language.dictionary and catalogue.find("dictionary", language.code)
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("wiktionary-fr", "fr"), ("wiktionary-french", "fr"), ("wiktionary-Scottish Gaelic", "gd"),
+     ("wiktionary-scottish_gaelic", "gd"), ("WIKTIONARY-SWAHILI", "sw")],
+)  # fmt: skip
+def test_dictionaries_by_code_or_language_name(name, code):
+    catalogue = load_catalogue()
+    assert catalogue.asset(name).name == catalogue.named(name, "dictionary").name == f"wiktionary-{code}"
+    assert catalogue.named(name, "vectors") is None and catalogue.named("no such thing") is None
+
+
 def test_find_orders_by_tier():
     catalogue = load_catalogue()
     assert [asset.name for asset in catalogue.find("vectors", "fr")] == [
@@ -97,6 +108,10 @@ def test_unknown_names_list_near_ones():
         catalogue.model("cc.fr.300")
     with pytest.raises(AssetError, match="vectors-fr-md"):
         catalogue.asset("vectors-fr-mb")
+    with pytest.raises(AssetError, match="perhaps .*glove-en-50d"):
+        catalogue.asset("glove-en")
+    with pytest.raises(AssetError, match="perhaps wiktionary-French"):
+        catalogue.asset("french")
     with pytest.raises(ConfigError, match="unknown language 'xx'"):
         catalogue.language("xx")
     with pytest.raises(ConfigError, match="write 'fr'"):
@@ -127,6 +142,7 @@ def test_template_gives_one_entry_a_language(tmp_path):
         (ASSET.replace('"model"', '"modle"'), "kind 'modle'"),
         (ASSET + ASSET, "asset a twice"),
         (LANGUAGE + LANGUAGE, "language en, gd twice"),
+        (ASSET + 'alias = "a"', "asset a twice"),
         (ASSET + 'language = "fr"', "language 'fr'"),
         (ASSET + "n_bytes = true", "n_bytes = True"),
         (ASSET + 'sha256 = "abc"', "64 hexadecimal"),

@@ -12,10 +12,14 @@ import pytest
 from wechsel_core.errors import OutputError
 from wechsel_core.results import (
     SCHEMA_VERSION,
+    StaticSpace,
+    read_candidates,
     read_manifest,
+    read_static_space,
     read_table,
     write_manifest,
     write_neighbors,
+    write_static_space,
     write_tokens,
 )
 from wechsel_core.transfer.result import TokenKind, TransferResult
@@ -68,7 +72,7 @@ def test_neighbors_file(tmp_path: Path, result: TransferResult) -> None:
 
 
 def test_tokens_file(tmp_path: Path, result: TransferResult) -> None:
-    write_tokens(tmp_path, result, SOURCE, TARGET)
+    write_tokens(tmp_path, result, SOURCE, TARGET, np.linalg.norm(result.matrix, axis=1))
     frame = read_table(tmp_path, "tokens.parquet")
     assert frame["kind"].tolist() == ["copied", "mixed", "fallback", "byte piece", "mixed"]
     assert frame["nearest"].fillna("none").tolist() == ["\u2028", " cat", "none", "", " dog"]
@@ -81,11 +85,52 @@ def test_tokens_file(tmp_path: Path, result: TransferResult) -> None:
     assert sources["text"].tolist() == list(SOURCE.texts) and sources["source_id"].tolist() == [0, 1, 2, 3]
 
 
+def test_candidates_are_what_was_written(tmp_path: Path, result: TransferResult) -> None:
+    write_neighbors(tmp_path, result, SOURCE, TARGET)
+    write_tokens(tmp_path, result, SOURCE, TARGET, np.linalg.norm(result.matrix, axis=1))
+    found = read_candidates(tmp_path)
+    np.testing.assert_array_equal(found.ids, result.neighbor_ids)
+    np.testing.assert_array_equal(found.similarities, result.similarities)
+    np.testing.assert_array_equal(found.weights, result.weights.astype(np.float32))
+    np.testing.assert_array_equal(found.kind, result.kind)
+    assert not any(part.flags.writeable for part in (found.ids, found.similarities, found.weights, found.kind))
+
+
+def test_candidates_where_no_token_has_any(tmp_path: Path, result: TransferResult) -> None:
+    kind = np.full(5, TokenKind.FALLBACK, dtype=np.uint8)
+    none = np.full((5, 3), -1)
+    empty = TransferResult(result.matrix, none, np.zeros((5, 3), np.float32), np.zeros((5, 3)), kind)
+    write_neighbors(tmp_path, empty, SOURCE, TARGET)
+    write_tokens(tmp_path, empty, SOURCE, TARGET, np.linalg.norm(empty.matrix, axis=1))
+    assert read_candidates(tmp_path).ids.shape == (5, 0)
+
+
+def test_static_space_round_trip_in_half_precision(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    space = StaticSpace(rng.normal(size=(4, 3)), rng.normal(size=(5, 3)), np.linalg.qr(rng.normal(size=(3, 3)))[0])
+    write_static_space(tmp_path / "static.safetensors", space)
+    found = read_static_space(tmp_path / "static.safetensors")
+    np.testing.assert_allclose(found.source, space.source, rtol=2**-10)
+    np.testing.assert_allclose(found.target, space.target, rtol=2**-10)
+    np.testing.assert_allclose(found.rotation, space.rotation, rtol=1e-6)
+    assert {part.dtype for part in (found.source, found.target, found.rotation)} == {np.dtype(np.float32)}
+
+
+def test_static_space_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "static.safetensors"
+    write_static_space(path, StaticSpace(np.ones((4, 3)), np.ones((5, 2)), np.eye(3)))
+    whole = path.read_bytes()
+    for content in (whole, whole[:40], b"", b"no tensors"):
+        path.write_bytes(content)
+        with pytest.raises(OutputError, match=r"static\.safetensors cannot be read"):
+            read_static_space(path)
+
+
 def test_writing_twice_gives_the_same_bytes(tmp_path: Path, result: TransferResult) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         write_neighbors(tmp_path / name, result, SOURCE, TARGET)
-        write_tokens(tmp_path / name, result, SOURCE, TARGET)
+        write_tokens(tmp_path / name, result, SOURCE, TARGET, np.linalg.norm(result.matrix, axis=1))
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from wechsel_core.dictionaries import CaseVariants, Coverage, coverage, paired_rows
+from wechsel_core.dictionaries import CaseVariants, Coverage, coverage, paired_rows, variants
 from wechsel_core.errors import DictionaryError
 from wechsel_core.numerics.align import Alignment, fit_alignment
 from wechsel_core.numerics.evaluation import translation_hits
+from wechsel_core.numerics.parallel import one_blas_thread
+from wechsel_core.numerics.statistics import bootstrap_interval
 from wechsel_core.types import BilingualDictionary
 from wechsel_core.vectors.base import StaticVectors
 
@@ -19,15 +21,28 @@ FOLDS = 10
 SEARCHED_WORDS = 20_000
 FREQUENT_WORDS = 5_000
 CUTOFFS = (1, 5, 10)
+#: How many of the most frequent target words the dictionary's reach is told for.
+BANDS = (1_000, 5_000, 10_000, 20_000)
 
 
 @dataclass(frozen=True, eq=False)
 class DictionaryAlignment:
-    """A fitted rotation, the coverage of its dictionary, and its held-out translation precision."""
+    """A fitted rotation, the coverage of its dictionary, and its held-out translation precision.
+
+    Attributes
+    ----------
+    pair_cosine : float
+        Mean cosine of the rotated source rows to their translations, each pair weighted by the product of its
+        norms: 1 is a perfect fit, 0 none, whatever the lengths of the vectors.
+    covered_words : list of dict
+        ``most_frequent``, how many target words are looked at, and ``share`` of them that a usable pair translates.
+    """
 
     alignment: Alignment
     coverage: Coverage
     held_out: dict[str, Any]
+    pair_cosine: float
+    covered_words: list[dict[str, float]]
 
 
 def align(
@@ -55,10 +70,34 @@ def align(
     pairs = [dictionary.pairs[i] for i in known.usable]
     # One BLAS thread: the products are small, and beside a training run two threads that wait for each other took
     # 26 s where one takes 2. The rotation is also the same to the bit then, however many cores there are.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         source_rows, target_rows, pair_of_row = paired_rows(pairs, source, target, case_variants=case_variants)
         precision = _held_out_precision(pairs, source_rows, target_rows, pair_of_row, source, target, seed=seed)
-        return DictionaryAlignment(fit_alignment(source_rows, target_rows), known, precision)
+        fitted = fit_alignment(source_rows, target_rows)
+    return DictionaryAlignment(
+        fitted,
+        known,
+        precision,
+        _pair_cosine(source_rows, target_rows, fitted.relative_residual),
+        _covered_words([pair[1] for pair in pairs], target),
+    )
+
+
+def _pair_cosine(source_rows: np.ndarray, target_rows: np.ndarray, relative_residual: float) -> float:
+    """Read off the residual, without the product: ||A R - B||² = ||A||² + ||B||² - 2 <A R, B>."""
+    scale = float(np.linalg.norm(target_rows))
+    ratio = float(np.linalg.norm(source_rows)) / scale if scale else 0.0
+    return (ratio**2 + 1 - relative_residual**2) / (2 * ratio) if ratio else 0.0
+
+
+def _covered_words(translated: list[str], target: StaticVectors) -> list[dict[str, float]]:
+    """Of the most frequent target words with a letter in them, the share that some case variant of a pair is."""
+    wanted = islice((i for i, word in enumerate(target.words) if any(map(str.isalpha, word))), BANDS[-1])
+    words = np.fromiter(wanted, dtype=np.int64)
+    known = target.index([form for word in translated for form in variants(word)])
+    covered = np.isin(words, known)
+    bands = dict.fromkeys(min(band, len(words)) for band in BANDS)
+    return [{"most_frequent": n, "share": round(float(covered[:n].mean()), 4)} for n in bands if n]
 
 
 def _held_out_precision(
@@ -89,7 +128,8 @@ def _held_out_precision(
     -------
     dict
         ``p_at_1``, ``p_at_5``, ``p_at_10`` and ``n`` by plain cosine, once for "all" words and once for
-        "frequent" ones (the 5,000 most frequent of the target vectors), and the same under CSLS.
+        "frequent" ones (the 5,000 most frequent of the target vectors), and the same under CSLS. ``interval``
+        holds a 95% bootstrap interval over the words for each share.
     """
     source_forms = _known_forms([pair[0] for pair in pairs], source)
     target_forms = _known_forms([pair[1] for pair in pairs], target)
@@ -132,13 +172,17 @@ def _held_out_precision(
     }
 
 
-def _shares(hits: np.ndarray, rows: np.ndarray) -> dict[str, float | int | None]:
-    n = int(rows.sum())
-    means = hits[rows].mean(axis=0) if n else [None] * len(CUTOFFS)
-    shares = {
-        f"p_at_{cutoff}": None if m is None else round(float(m), 4) for cutoff, m in zip(CUTOFFS, means, strict=True)
+def _shares(hits: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
+    n, names = int(rows.sum()), [f"p_at_{cutoff}" for cutoff in CUTOFFS]
+    if not n:
+        return {**dict.fromkeys(names), "n": 0, "interval": dict.fromkeys(names)}
+    found = dict(zip(names, hits[rows].sum(axis=0), strict=True))
+    ends = {name: bootstrap_interval(int(hit), n) for name, hit in found.items()}
+    return {
+        **{name: round(float(hit) / n, 4) for name, hit in found.items()},
+        "n": n,
+        "interval": {name: [round(end, 4) for end in pair] for name, pair in ends.items()},
     }
-    return {**shares, "n": n}
 
 
 def _searched_words(source_forms: list[str], source: StaticVectors) -> list[str]:
@@ -156,7 +200,7 @@ def _searched_words(source_forms: list[str], source: StaticVectors) -> list[str]
 
 def _known_forms(words: list[str], vectors: StaticVectors) -> list[str]:
     """For every word the most frequent of its case variants that the vocabulary holds."""
-    forms = [(word, word.lower(), word.title()) for word in words]
+    forms = [variants(word) for word in words]
     index = vectors.index([form for group in forms for form in group]).reshape(len(words), 3)
     index = np.where(index < 0, np.iinfo(np.int64).max, index)
     return [group[i] for group, i in zip(forms, index.argmin(axis=1), strict=True)]

@@ -60,6 +60,8 @@ class Asset:
         Size of what is downloaded.
     sha256 : str, optional
         Hash of what is downloaded.
+    alias : str, optional
+        A second name: that of a dictionary by its language's name, as the reference asks for it.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Asset:
     members: tuple[str, ...] = ()
     n_bytes: int | None = None
     sha256: str | None = None
+    alias: str | None = None
 
     @property
     def is_url(self) -> bool:
@@ -93,8 +96,19 @@ class Catalogue:
         return _lookup(models, name, "model", ModelError)
 
     def asset(self, name: str) -> Asset:
-        """The entry of that name, of any kind; ``AssetError`` lists near names otherwise."""
-        return _lookup({asset.name: asset for asset in self.assets}, name, "asset", AssetError)
+        """The entry of that name or alias, of any kind; ``AssetError`` lists near names otherwise."""
+        known = {asset.alias: asset for asset in self.assets if asset.alias}
+        known |= {asset.name: asset for asset in self.assets}
+        return self.named(name) or _lookup(known, name, "asset", AssetError)
+
+    def named(self, name: str, kind: Kind | None = None) -> Asset | None:
+        """The entry of that name, else of that alias ("wiktionary-Scottish Gaelic", in any case); None if none is."""
+        entries = self.find(kind)
+        for entry in entries:
+            if entry.name == name:
+                return entry
+        wanted = _plain(name)
+        return next((entry for entry in entries if entry.alias and _plain(entry.alias) == wanted), None)
 
     def language(self, code: str) -> Language:
         """The language of that code; ``ConfigError`` lists near codes, and the code if a name was given."""
@@ -144,7 +158,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     for row in content.get("template", []):
         assets += _expand(row, languages)
     _check_unique([language.code for language in languages], "language")
-    _check_unique([asset.name for asset in assets], "asset")
+    _check_unique([name for asset in assets for name in (asset.name, asset.alias) if name], "asset")
     for asset in assets:
         _check_asset(asset, {language.code for language in languages})
     return Catalogue(languages, tuple(assets))
@@ -183,9 +197,13 @@ def _expand(row: Mapping[str, Any], languages: Iterable[Language]) -> list[Asset
             continue
         if "targets" in row["languages"] and language.code == _SOURCE_LANGUAGE:
             continue
-        known = {name: quote(value) for name, value in dataclasses.asdict(language).items() if value is not None}
+        known = {name: value for name, value in dataclasses.asdict(language).items() if value is not None}
+        quoted = {name: quote(value) for name, value in known.items()}
         try:
-            values = {key: value.format(**known) if isinstance(value, str) else value for key, value in row.items()}
+            values = {
+                key: value.format(**(quoted if key == "where" else known)) if isinstance(value, str) else value
+                for key, value in row.items()
+            }
         except (KeyError, ValueError, IndexError) as error:
             raise _fault(label, f"a placeholder that {language.code} has not ({error})", "its fields") from error
         del values["languages"]
@@ -224,6 +242,10 @@ def _check_unique(names: list[str], kind: str) -> None:
         raise _fault("the catalogue", f"{kind} {', '.join(twice)} twice", "each name once")
 
 
+def _plain(name: str) -> str:
+    return name.casefold().replace(" ", "-").replace("_", "-")
+
+
 def _fault(label: str, found: str, expected: str) -> ConfigError:
     return ConfigError(f"{label}: {found}", expected, "correct the catalogue")
 
@@ -235,6 +257,7 @@ def _lookup(known: Mapping[str, _Found], name: str, kind: str, error_class: type
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name.casefold(), list(known), n=3, cutoff=0.5)
+    near = near or [other for other in known if name.casefold() in other.casefold()][:3]
     listed = near or sorted(known)[:12]
     raise error_class(
         f"unknown {kind} {name!r}",

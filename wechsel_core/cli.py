@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +94,23 @@ def neighbors(
     _print(record, "\n".join(lines), as_json)
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A result folder.")],
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it is there.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge the health of a result: dictionary, alignment, rows, hubs, norms, coverage."""
+    from wechsel_core.services import report as service
+
+    found = service.health_report_in(folder)
+    if html is not None:
+        service.write_html(found, html, force=force)
+    written = "" if html is None else f"\n\nWrote {html}."
+    _print(found.to_dict(), service.plain_text(found) + written, as_json)
+
+
 @assets_app.command("list")
 def assets_list(as_json: Json = False) -> None:
     """List the catalogue and what of it is on this machine."""
@@ -110,7 +129,8 @@ def assets_fetch(name: str, as_json: Json = False) -> None:
     """Fetch an entry of the catalogue into the cache."""
     from wechsel_core.services import browse
 
-    path = browse.fetch_asset(name)
+    with _progress() as progress:
+        path = browse.fetch_asset(name, progress)
     _print({"name": name, "path": path}, path, as_json)
 
 
@@ -119,7 +139,8 @@ def assets_verify(name: str, as_json: Json = False) -> None:
     """Check a fetched entry against its hashes."""
     from wechsel_core.services import browse
 
-    browse.verify_asset(name)
+    with _progress() as progress:
+        browse.verify_asset(name, progress)
     _print({"name": name, "verified": True}, f"{name} is whole", as_json)
 
 
@@ -141,6 +162,17 @@ def _tell(share: float, step: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{share:4.0%} {step}" + ("\n" if share >= 1 else ""))
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[float, str], None]]:
+    """``_tell``, with an unfinished line cleared for the error that ends it."""
+    try:
+        yield _tell
+    except BaseException:
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
+        raise
 
 
 def _init_text(manifest: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,13 +62,27 @@ class Coverage:
 
     ``usable`` holds positions into the dictionary's pairs. The other counts say why pairs dropped out:
     multiword entries (no static vocabulary knows them), the source word unknown, the target word unknown.
+    ``dropped`` holds the positions of the pairs that fell to each of these reasons.
     """
 
     usable: np.ndarray
     n_offered: int
-    n_multiword: int
-    n_source_unknown: int
-    n_target_unknown: int
+    dropped: Mapping[str, np.ndarray]
+
+    @property
+    def n_multiword(self) -> int:
+        """Pairs dropped because an entry is more than one word."""
+        return len(self.dropped["multiword"])
+
+    @property
+    def n_source_unknown(self) -> int:
+        """Pairs dropped because the source vectors lack the word."""
+        return len(self.dropped["source_unknown"])
+
+    @property
+    def n_target_unknown(self) -> int:
+        """Pairs dropped because the target vectors lack the word, though the source vectors have theirs."""
+        return len(self.dropped["target_unknown"])
 
 
 def variants(word: str) -> tuple[str, str, str]:
@@ -86,9 +100,11 @@ def coverage(dictionary: BilingualDictionary, source: StaticVectors, target: Sta
     return Coverage(
         usable=np.flatnonzero(usable),
         n_offered=len(dictionary.pairs),
-        n_multiword=int((left & multiword).sum()),
-        n_source_unknown=int((left & ~multiword & ~knows_source).sum()),
-        n_target_unknown=int((left & ~multiword & knows_source & ~knows_target).sum()),
+        dropped={
+            "multiword": np.flatnonzero(left & multiword),
+            "source_unknown": np.flatnonzero(left & ~multiword & ~knows_source),
+            "target_unknown": np.flatnonzero(left & ~multiword & knows_source & ~knows_target),
+        },
     )
 
 

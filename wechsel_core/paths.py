@@ -24,6 +24,11 @@ def results_dir() -> Path:
     return home() / "results"
 
 
+def examples_dir() -> Path:
+    """Results that come with the lab, without their models; never written to."""
+    return pocket_dir() / "results"
+
+
 def pocket_dir() -> Path:
     """The bundled pocket tier."""
     return Path(__file__).parent / "pocket" / "data"

@@ -1,8 +1,9 @@
-"""A result folder: ``wechsel.json``, ``neighbors.parquet`` and ``tokens.parquet`` beside the model."""
+"""A result folder: ``wechsel.json``, ``neighbors.parquet``, ``tokens.parquet`` and the static space beside the model."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pandas as pd
 
 from wechsel_core.errors import OutputError
 from wechsel_core.numerics.weighting import effective_neighbors
-from wechsel_core.transfer.result import TokenKind, TransferResult
+from wechsel_core.transfer.result import TokenKind, TransferPlan, TransferResult
 from wechsel_core.types import TokenTable
 
 SCHEMA_VERSION = 1
 MANIFEST, NEIGHBORS, TOKENS = "wechsel.json", "neighbors.parquet", "tokens.parquet"
+SOURCE_TOKENS, STATIC_SPACE = "source_tokens.parquet", "static.safetensors"
 KIND_NAMES = {
     TokenKind.MIXED: "mixed",
     TokenKind.COPIED: "copied",
@@ -24,7 +26,9 @@ KIND_NAMES = {
 }
 
 
-def write_neighbors(folder: Path, result: TransferResult, source: TokenTable, target: TokenTable) -> None:
+def write_neighbors(
+    folder: Path, result: TransferPlan | TransferResult, source: TokenTable, target: TokenTable
+) -> None:
     """Write every stored candidate as a row: target_id, target_token, rank, source_id, source_token, similarity, weight.
 
     Rows go by target id, then rank (from 1). A fallback token has none.
@@ -50,10 +54,24 @@ def write_neighbors(folder: Path, result: TransferResult, source: TokenTable, ta
             "weight": pa.array(result.weights[target_ids, places].astype(np.float32)),
         }
     )
-    pq.write_table(table, folder / NEIGHBORS, compression="zstd")
+    pq.write_table(
+        table,
+        folder / NEIGHBORS,
+        compression="zstd",
+        use_dictionary=["target_token", "source_token"],
+        column_encoding={
+            "target_id": "DELTA_BINARY_PACKED",
+            "rank": "PLAIN",
+            "source_id": "PLAIN",
+            "similarity": "BYTE_STREAM_SPLIT",
+            "weight": "BYTE_STREAM_SPLIT",
+        },
+    )
 
 
-def write_tokens(folder: Path, result: TransferResult, source: TokenTable, target: TokenTable) -> None:
+def write_tokens(
+    folder: Path, result: TransferPlan | TransferResult, source: TokenTable, target: TokenTable, norms: np.ndarray
+) -> None:
     """Write one row a target token: target_id, token, text, kind, nearest, similarity, effective_neighbors, norm."""
     first = result.neighbor_ids[:, 0]
     frame = pd.DataFrame(
@@ -65,12 +83,68 @@ def write_tokens(folder: Path, result: TransferResult, source: TokenTable, targe
             "nearest": [source.texts[i] if i >= 0 else None for i in first],
             "similarity": np.where(first >= 0, result.similarities[:, 0], np.nan).astype(np.float32),
             "effective_neighbors": effective_neighbors(result.weights).astype(np.float32),
-            "norm": np.linalg.norm(result.matrix, axis=1).astype(np.float32),
+            "norm": norms.astype(np.float32),
         }
     )
     frame.to_parquet(folder / TOKENS, index=False, compression="zstd")
     source_frame = pd.DataFrame({"source_id": np.arange(len(source), dtype=np.int32), "text": list(source.texts)})
-    source_frame.to_parquet(folder / "source_tokens.parquet", index=False, compression="zstd")
+    source_frame.to_parquet(folder / SOURCE_TOKENS, index=False, compression="zstd")
+
+
+@dataclass(frozen=True, eq=False)
+class StaticSpace:
+    """Both vocabularies in the space of the static vectors; ``source @ rotation`` lies over ``target``.
+
+    Attributes
+    ----------
+    source : ndarray of float32, shape (n_source_tokens, dim)
+        Before the alignment. A zero row says that the token has no static vector.
+    target : ndarray of float32, shape (n_target_tokens, dim)
+    rotation : ndarray of float32, shape (dim, dim)
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    rotation: np.ndarray
+
+
+def write_static_space(path: Path, space: StaticSpace) -> None:
+    """Write the space in half precision: it is drawn, never searched, and would outweigh a small model otherwise."""
+    from safetensors.numpy import save_file
+
+    save_file(
+        {
+            "source": space.source.astype(np.float16),
+            "target": space.target.astype(np.float16),
+            "rotation": space.rotation.astype(np.float32),
+        },
+        path,
+    )
+    path.chmod(0o644)  # safetensors writes for the owner alone
+
+
+def read_static_space(path: Path) -> StaticSpace:
+    """Read what ``write_static_space`` wrote.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read or holds something else.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        parts = {name: values.astype(np.float32) for name, values in load_file(path).items()}
+        space = StaticSpace(parts["source"], parts["target"], parts["rotation"])
+        dim = len(space.rotation)
+        if any(part.ndim != 2 or part.shape[1] != dim for part in (space.source, space.target, space.rotation)):
+            raise ValueError(f"shapes {[part.shape for part in parts.values()]}")
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise OutputError(
+            f"{path} cannot be read", "the static space that init wrote", "run init again with --force"
+        ) from error
+    return space
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -100,6 +174,42 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{path} has schema version {version}", f"version {SCHEMA_VERSION}", "run init again with this version"
         )
     return dict(manifest)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The stored neighbours of every target token, nearest first, as read-only arrays.
+
+    Attributes
+    ----------
+    ids : ndarray of int32, shape (n_target_tokens, n_stored)
+        Source tokens; -1 is an empty place.
+    similarities, weights : ndarray of float32, shape (n_target_tokens, n_stored)
+        0 at empty places.
+    kind : ndarray of uint8, shape (n_target_tokens,)
+        ``TokenKind`` values.
+    """
+
+    ids: np.ndarray
+    similarities: np.ndarray
+    weights: np.ndarray
+    kind: np.ndarray
+
+
+def read_candidates(folder: Path) -> Candidates:
+    """Read the candidates of a result as arrays, for everything that looks at all tokens at once."""
+    rows = read_table(folder, NEIGHBORS, columns=["target_id", "rank", "source_id", "similarity", "weight"])
+    kinds = {name: kind for kind, name in KIND_NAMES.items()}
+    kind = read_table(folder, TOKENS, columns=["kind"])["kind"].map(kinds).to_numpy(np.uint8)
+    shape = (len(kind), int(rows["rank"].max()) if len(rows) else 0)
+    place = rows["target_id"].to_numpy(), rows["rank"].to_numpy() - 1
+    arrays = {"ids": np.full(shape, -1, np.int32), "similarities": np.zeros(shape, np.float32)}
+    arrays["weights"] = arrays["similarities"].copy()
+    for values, name in zip(arrays.values(), ("source_id", "similarity", "weight"), strict=True):
+        values[place] = rows[name].to_numpy()
+        values.flags.writeable = False
+    kind.flags.writeable = False
+    return Candidates(kind=kind, **arrays)
 
 
 def read_table(folder: Path, name: str, **options: Any) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,10 @@ class Server:
     status: int = 200
     location: str = ""
     ranges: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    honours_ranges: bool = True
+    stalls: int = 0  # so many connections stop half way and stay open
+    closing: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture
@@ -36,6 +41,7 @@ def server() -> Iterator[Server]:
         def do_GET(self):
             asked = self.headers.get("Range")
             state.ranges.append(asked)
+            state.paths.append(self.path)
             if state.status != 200:
                 self.send_response(state.status)
                 self.send_header("Content-Length", "0")
@@ -44,7 +50,7 @@ def server() -> Iterator[Server]:
                 self.end_headers()
                 return
             start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-            if self.headers.get("If-Range") != state.version:
+            if self.headers.get("If-Range") != state.version or not state.honours_ranges:
                 start = 0
             if start > len(state.content):
                 self.send_error(416)
@@ -57,11 +63,19 @@ def server() -> Iterator[Server]:
                 self.send_header("ETag", state.version)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            if state.stalls:
+                state.stalls -= 1
+                self.write(body[: len(body) // 2])
+                state.closing.wait(30)
+                return
             self.write(body[: state.cuts.pop(0)] if state.cuts else body)
 
     with running(Handler) as url:
         state.url = f"{url}/data.bin"
-        yield state
+        try:
+            yield state
+        finally:
+            state.closing.set()
 
 
 def names(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from tests.assets.conftest import CONTENT
 from wechsel_core import assets, paths
 from wechsel_core.assets import fetch, is_present, verify
-from wechsel_core.assets.hub import explain
+from wechsel_core.assets.hub_errors import explain
 from wechsel_core.catalogue import Asset, load_catalogue
 from wechsel_core.errors import AssetError
 

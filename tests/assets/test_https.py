@@ -7,13 +7,15 @@ import gzip
 import http.server
 import os
 import shutil
+import time
 from collections import namedtuple
+from pathlib import Path
 
 import pytest
 
 from tests.assets.conftest import CONTENT, HASH, names
 from tests.loopback import running
-from wechsel_core.assets.https import download, gunzip
+from wechsel_core.assets.https import download, gunzip, mirrored
 from wechsel_core.errors import AssetError
 
 
@@ -31,6 +33,38 @@ def test_cut_connection_is_continued(server, tmp_path):
     download(server.url, tmp_path / "data.bin", n_bytes=len(CONTENT), sha256=HASH)
     assert server.ranges == [None, "bytes=300000-", "bytes=500000-"]
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_connections_that_bring_something_are_not_counted(server, tmp_path):
+    server.cuts = [50_000] * 10
+    download(server.url, tmp_path / "data.bin", n_bytes=len(CONTENT), sha256=HASH, attempts=2)
+    assert len(server.ranges) == 11 and (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_connections_that_bring_nothing_are(server, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    server.cuts = [100_000] + [0] * 10
+    with pytest.raises(AssetError, match="broke off after 100,000 of 1,024,000 bytes.*fetch again to continue"):
+        download(server.url, tmp_path / "data.bin")
+    assert len(server.ranges) == 4 and pauses == [0.0, 0.5, 1.5]
+
+
+def test_server_without_ranges(server, tmp_path):
+    server.cuts, server.honours_ranges = [300_000, 200_000], False
+    download(server.url, tmp_path / "data.bin", n_bytes=len(CONTENT), sha256=HASH)
+    assert server.ranges == [None, "bytes=300000-", "bytes=200000-"]
+    assert (tmp_path / "data.bin").read_bytes() == CONTENT
+
+
+def test_stalled_server(server, tmp_path):
+    server.stalls = 1
+    download(server.url, tmp_path / "data.bin", sha256=HASH, timeout=0.2)
+    assert len(server.ranges) == 2 and (tmp_path / "data.bin").read_bytes() == CONTENT
+    server.stalls = 9
+    with pytest.raises(AssetError, match="broke off after"):
+        download(server.url, tmp_path / "again.bin", attempts=1, timeout=0.2)
+    assert not (tmp_path / "again.bin").exists()
 
 
 def test_part_of_an_earlier_run_is_continued(server, tmp_path):
@@ -125,6 +159,55 @@ def test_full_disk(server, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(AssetError, match="disk became full"):
         download(server.url, tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"), [(errno.ENOSPC, "disk became full"), (errno.EFBIG, "larger than this disk")]
+)
+def test_write_that_fails_half_way(code, message, server, tmp_path, monkeypatch):
+    """What came is kept and continued when there is room again; nothing has the final name."""
+    server.content = bytes(3 << 20)
+    opened = Path.open
+
+    class Full:
+        def __init__(self, file):
+            self.file, self.room = file, 2 << 20
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def write(self, block):
+            if self.room < len(block):
+                raise OSError(code, os.strerror(code))
+            self.room -= len(block)
+            return self.file.write(block)
+
+    def open_on_full_disk(path, mode="r", **options):
+        file = opened(path, mode, **options)
+        return Full(file) if mode in ("wb", "ab") else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", open_on_full_disk)
+        with pytest.raises(AssetError, match=message):
+            download(server.url, tmp_path / "data.bin")
+        assert names(tmp_path) == ["data.bin.part", "data.bin.part.json"]
+        archive = tmp_path / "v.bin.gz"
+        archive.write_bytes(gzip.compress(server.content))
+        with pytest.raises(AssetError, match=message):
+            gunzip(archive, tmp_path / "v.bin")
+        assert archive.exists() and "v.bin" not in names(tmp_path)
+    download(server.url, tmp_path / "data.bin")
+    assert (tmp_path / "data.bin").read_bytes() == server.content and server.ranges[-1] == f"bytes={2 << 20}-"
+
+
+def test_mirror(monkeypatch):
+    url = "https://example.org/a/b.gz"
+    assert mirrored(url) == url
+    monkeypatch.setenv("WECHSEL_MIRROR", "https://mirror.example/pub/")
+    assert mirrored(url) == "https://mirror.example/pub/example.org/a/b.gz"
 
 
 def test_broken_gzip(tmp_path):

@@ -98,6 +98,19 @@ def test_wheel_without_network(index, tmp_path):
         fetch_wheel(wheel_entry(index), tmp_path / "cache" / "tiny", pip_arguments=arguments)
 
 
+def test_disk_full_in_pip(index, tmp_path, monkeypatch):
+    """A program that fails as pip does then, in pip's place."""
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(
+        "raise SystemExit('ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device')"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(AssetError, match="disk became full while fetching tiny-data==1.0"):
+        fetch_wheel(wheel_entry(index), tmp_path / "cache" / "tiny")
+    assert names(tmp_path / "cache") == []
+
+
 def test_wheel_fetch_can_be_cancelled(index, tmp_path):
     def cancel(*_):
         raise KeyboardInterrupt

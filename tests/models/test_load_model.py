@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +10,9 @@ import pytest
 import torch
 
 from tests.builders import ROBERTA_SPECIALS, tiny_model, tiny_tokenizer
-from tests.loopback import QuietHandler, running
 from wechsel_core.errors import ModelError, TokenizerError
 from wechsel_core.models import input_matrix, load_model, output_matrix
 from wechsel_core.tokenizers.table import token_table
-
-ROOT = Path(__file__).parents[2]
 
 
 def saved(folder: Path, family: str = "gpt2", *, tokenizer=None, **options) -> Path:
@@ -105,12 +98,6 @@ def test_paths_that_do_not_exist(tmp_path):
     (tmp_path / "model.zip").write_bytes(b"")
     with pytest.raises(ModelError, match="is no model folder"):
         load_model(tmp_path / "model.zip")
-
-
-@pytest.mark.parametrize("name", ["two words", "a/b/c", "a--b", "-x"])
-def test_malformed_hub_id(name):
-    with pytest.raises(ModelError, match="well-formed hub id"):
-        load_model(name)
 
 
 @pytest.mark.parametrize(
@@ -227,64 +214,3 @@ def write_gguf(path: Path):
     writer.write_tensors_to_file()
     writer.close()
     return model
-
-
-# The hub's client reads its environment when it is imported: these run in a process of their own.
-
-PROBE = """
-import sys
-from wechsel_core.errors import InputError
-from wechsel_core.models import load_model
-from wechsel_core.tokenizers.load import load_tokenizer
-for function in (load_model, load_tokenizer):
-    try:
-        function(sys.argv[1])
-    except InputError as error:
-        print(type(error).__name__, error)
-"""
-
-
-def probe(name: str, tmp_path: Path, **environment: str) -> list[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
-    clean |= {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "*", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, name], env=clean | environment, capture_output=True, text=True, timeout=120,
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-def answering(status: int) -> contextlib.AbstractContextManager[str]:
-    class Handler(QuietHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            if status == 404:
-                self.send_header("X-Error-Code", "RepoNotFound")
-            self.end_headers()
-
-        do_HEAD = do_GET
-
-    return running(Handler)
-
-
-def test_offline_with_an_empty_cache(tmp_path):
-    model, tokenizer = probe("gpt2", tmp_path, HF_HUB_OFFLINE="1")
-    assert model.startswith("ModelError") and "HF_HUB_OFFLINE is set" in model
-    assert tokenizer.startswith("TokenizerError") and "HF_HUB_OFFLINE is set" in tokenizer
-
-
-@pytest.mark.parametrize("status", [401, 404])
-def test_unknown_hub_id(status, tmp_path):
-    with answering(status) as endpoint:
-        model, tokenizer = probe("nobody/nothing", tmp_path, HF_ENDPOINT=endpoint)
-    assert model.startswith("ModelError the Hugging Face hub has no public model 'nobody/nothing'")
-    assert tokenizer.startswith("TokenizerError the Hugging Face hub has no public model 'nobody/nothing'")
-
-
-def test_unreachable_host(tmp_path):
-    with answering(404) as endpoint:
-        pass  # the port is free again, and nobody listens
-    model, _ = probe("gpt2", tmp_path, HF_ENDPOINT=endpoint)
-    assert "cannot be reached" in model and endpoint.removeprefix("http://") in model

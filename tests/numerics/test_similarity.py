@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from tests.numerics.threads import threads
 from wechsel_core.numerics import similarity
-from wechsel_core.numerics.similarity import nearest_rows, normalize_rows
+from wechsel_core.numerics.rows import normalize_rows
+from wechsel_core.numerics.similarity import nearest_rows
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -62,15 +64,26 @@ def plain_nearest(
     return ids, values
 
 
+@contextmanager
+def tiles(rows: int, columns: int) -> Iterator[None]:
+    """Search in tiles of this size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "TILE_ROWS", rows)
+        patch.setattr(similarity, "TILE_COLUMNS", columns)
+        yield
+
+
+SIDE = st.sampled_from([1, 2, 3, 1024])
+
+
 @QUICK
-@given(data=st.data(), dim=st.sampled_from([1, 4, 16]), zeros=st.booleans(), block=st.sampled_from([1, 7, 10**6]))
-def test_equals_plain_loops(data: st.DataObject, dim: int, zeros: bool, block: int) -> None:
-    """Ids and cosines to the bit, ties to the lower id, however small the blocks and whatever k."""
+@given(data=st.data(), dim=st.sampled_from([1, 4, 16]), zeros=st.booleans(), height=SIDE, width=SIDE)
+def test_equals_plain_loops(data: st.DataObject, dim: int, zeros: bool, height: int, width: int) -> None:
+    """Ids and cosines to the bit, ties to the lower id, however small the tiles and whatever k."""
     target, source = data.draw(lattice(dim)), data.draw(lattice(dim, least=1))
     k = data.draw(st.integers(1, len(source) + 2))
     candidates = np.array(data.draw(st.lists(st.booleans(), min_size=len(source), max_size=len(source))), dtype=bool)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "BLOCK_VALUES", block)
+    with tiles(height, width):
         found = nearest_rows(target, source, k, candidates=candidates, include_zero_rows=zeros)
     ids, values = plain_nearest(target, source, k, candidates, zeros)
     np.testing.assert_array_equal(found.ids, ids)
@@ -95,11 +108,10 @@ def test_permuting_source_ids_permutes_the_result(data: st.DataObject, seed: int
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_random_rows_equal_a_full_sort(dtype: type) -> None:
-    """Without ties the ids are those of argsort; blocks of three rows, last one shorter."""
+    """Without ties the ids are those of argsort; tiles of 3 by 10 rows, the last ones smaller."""
     rng = np.random.default_rng(3)
     target, source = rng.normal(size=(31, 12)).astype(dtype), rng.normal(size=(47, 12)).astype(dtype)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "BLOCK_VALUES", 3 * 47)
+    with tiles(3, 10):
         found = nearest_rows(target, source, 10)
     unit = [matrix / np.linalg.norm(matrix, axis=1, keepdims=True) for matrix in (target, source)]
     cosines = unit[0] @ unit[1].T
@@ -116,16 +128,29 @@ def test_permutation_without_ties_is_exact() -> None:
     np.testing.assert_array_equal(order[after.ids], before.ids)
 
 
-def test_threads_do_not_change_a_bit() -> None:
-    """Rows are shared out among threads, never one row among several."""
+@pytest.mark.parametrize("blas", [1, 2])
+def test_threads_do_not_change_a_bit(blas: int) -> None:
+    """Neither ours nor BLAS's: a tile is one thread's, and its size depends on the problem alone."""
     rng = np.random.default_rng(6)
-    target, source = rng.normal(size=(300, 16)), np.repeat(rng.normal(size=(70, 16)), 3, axis=0)
+    target, source = rng.normal(size=(300, 50)), np.repeat(rng.normal(size=(301, 50)), 3, axis=0)
     found = []
-    for number in (1, numba.config.NUMBA_NUM_THREADS):
-        with threads(number):
+    for number in (1, 3):
+        with threads(number), threadpool_limits(blas if number > 1 else 1, user_api="blas"), tiles(77, 101):
             found.append(nearest_rows(target, source, 20))
     np.testing.assert_array_equal(found[0].ids, found[1].ids)
     np.testing.assert_array_equal(found[0].similarities, found[1].similarities)
+
+
+def test_chosen_rows_in_their_order() -> None:
+    """Searching for some rows gives theirs, however often one is asked for; a zero row among them stays empty."""
+    rng = np.random.default_rng(12)
+    target, source = rng.normal(size=(20, 6)).astype(np.float32), rng.normal(size=(30, 6)).astype(np.float32)
+    target[4], target[9] = 0, target[2]
+    rows = np.array([9, 4, 2, 19, 9])
+    some, alone = nearest_rows(target, source, 7, rows=rows), nearest_rows(target[rows], source, 7)
+    np.testing.assert_array_equal(some.ids, alone.ids)
+    np.testing.assert_array_equal(some.similarities, alone.similarities)
+    assert (some.ids[1] == -1).all() and (some.ids[[2, 4]] == some.ids[0]).all()
 
 
 def test_hand_computed() -> None:
@@ -140,8 +165,7 @@ def test_equal_targets_get_equal_bits_in_different_blocks() -> None:
     rng = np.random.default_rng(8)
     target = np.repeat(rng.normal(size=(1, 33)), 40, axis=0)
     source = np.concatenate([rng.normal(size=(60, 33)), np.repeat(rng.normal(size=(1, 33)), 30, axis=0)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(similarity, "BLOCK_VALUES", 5 * len(source))
+    with tiles(5, 7):
         found = nearest_rows(target, source, len(source))
     assert len(np.unique(found.ids, axis=0)) == 1 and len(np.unique(found.similarities, axis=0)) == 1
     place = {int(i): p for p, i in enumerate(found.ids[0])}

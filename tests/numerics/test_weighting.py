@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from tests.numerics.threads import threads
-from wechsel_core.numerics.weighting import effective_neighbors, mix_rows, softmax_weights
+from wechsel_core.numerics import rows as rows_module
+from wechsel_core.numerics.weighting import column_moments, effective_neighbors, mix_rows, softmax_weights
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -122,9 +122,10 @@ def test_mix_rows_equals_numpy(dtype: type, order: str) -> None:
 
 def test_threads_do_not_change_a_bit() -> None:
     rng = np.random.default_rng(2)
-    matrix, ids, weights = rng.normal(size=(90, 24)), rng.integers(0, 90, (500, 10)), rng.dirichlet(np.ones(10), 500)
+    matrix, ids = rng.normal(size=(90, 24)), rng.integers(0, 90, (3000, 10))
+    weights = rng.dirichlet(np.ones(10), 3000)
     mixed = []
-    for number in (1, numba.config.NUMBA_NUM_THREADS):
+    for number in (1, 3):
         with threads(number):
             mixed.append(mix_rows(matrix, ids, weights))
     np.testing.assert_array_equal(*mixed)
@@ -153,3 +154,30 @@ def test_softmax_by_hand_in_plain_python() -> None:
     raw = [math.exp(c / 0.25) for c in cosines]
     weights = softmax_weights(np.array([cosines]), np.array([[0, 1, 2, 3]]), neighbors=4, temperature=0.25)
     np.testing.assert_allclose(weights[0], [r / sum(raw) for r in raw], rtol=1e-12)
+
+
+def test_blocks_of_tokens_change_nothing() -> None:
+    """Weights in blocks of two tokens are those of one block."""
+    rng = np.random.default_rng(4)
+    similarities, ids = -np.sort(-rng.random((9, 4)), axis=1), np.tile(np.arange(4), (9, 1))
+    whole = softmax_weights(similarities, ids, neighbors=3, temperature=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module, "BLOCK_VALUES", 8)
+        np.testing.assert_array_equal(softmax_weights(similarities, ids, neighbors=3, temperature=0.1), whole)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_column_moments_are_numpys(dtype: type) -> None:
+    """The bits of numpy's float32 sums, which the reference takes, whatever the blocks."""
+    matrix = np.random.default_rng(5).normal(0.5, 0.1, (1001, 7)).astype(dtype)
+    single = matrix.astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module, "BLOCK_VALUES", 70)
+        mean, std = column_moments(matrix)
+    np.testing.assert_array_equal(mean, single.mean(axis=0))
+    np.testing.assert_array_equal(std, single.std(axis=0))
+
+
+def test_id_beyond_the_matrix_is_refused() -> None:
+    with pytest.raises(ValueError, match="id 3 in a matrix of 3 rows"):
+        mix_rows(np.ones((3, 2), np.float32), np.array([[0, 3]]), np.array([[0.5, 0.5]]))

@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.services.tiny_files import TinyFiles
+from wechsel_core import paths
 from wechsel_core.errors import InputError, OutputError
 from wechsel_core.services import results
 
@@ -48,11 +48,22 @@ def home(made: Made, files: TinyFiles, tmp_path_factory: pytest.TempPathFactory)
 pytestmark = pytest.mark.usefixtures("home")
 
 
+EXAMPLE = "pocket-gpt2-fr"
+
+
+def own() -> list[dict[str, object]]:
+    """The list without the example that comes with the lab."""
+    *found, last = results.list_results()
+    assert last["id"] == EXAMPLE and last["example"]
+    return found
+
+
 def test_list_is_newest_first_and_passes_over_the_rest(home: Path, files: TinyFiles) -> None:
-    found = results.list_results()
+    found = own()
     assert [entry["id"] for entry in found] == ["second", "first"]
     assert set(found[0]) == {
         "id", "path", "created", "counts", "source", "target_language", "method", "neighbors", "temperature",
+        "example", "given",
     }  # fmt: skip
     assert found[0]["neighbors"] == 3 and found[0]["path"] == str(home / "results" / "second")
     assert found[0]["source"] == str(files.folder / "gpt2") and found[0]["counts"]["copied"] == 1
@@ -60,7 +71,7 @@ def test_list_is_newest_first_and_passes_over_the_rest(home: Path, files: TinyFi
 
 def test_no_results_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "nowhere"))
-    assert results.list_results() == [] and not (tmp_path / "nowhere").exists()
+    assert own() == [] and not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -68,8 +79,7 @@ def test_hostile_ids(hostile: str) -> None:
     for query in (
         lambda: results.summary(hostile),
         lambda: results.tokens(hostile),
-        lambda: results.neighbors(hostile, 0),
-        lambda: results.fed_by(hostile, "cat"),
+        lambda: results.result_folder(hostile),
         lambda: results.find_token(hostile, "chat"),
     ):
         with pytest.raises(OutputError):
@@ -93,9 +103,8 @@ def test_neighbors_of_an_unknown_schema_version(home: Path) -> None:
     shutil.copytree(home / "results" / "first", folder)
     (folder / "wechsel.json").write_text('{"schema_version": 99}')
     try:
-        for query in (lambda: results.neighbors("newer-whole", 1), lambda: results.fed_by("newer-whole", "cat")):
-            with pytest.raises(OutputError, match="schema version 99"):
-                query()
+        with pytest.raises(OutputError, match="schema version 99"):
+            results.neighbors_in(folder, 1)
     finally:
         shutil.rmtree(folder)
 
@@ -105,7 +114,7 @@ def test_list_with_an_incomplete_manifest(home: Path) -> None:
     folder.mkdir()
     (folder / "wechsel.json").write_text('{"schema_version": 1}')
     try:
-        assert [entry["id"] for entry in results.list_results()] == ["second", "first"]
+        assert [entry["id"] for entry in own()] == ["second", "first"]
     finally:
         shutil.rmtree(folder)
 
@@ -130,13 +139,16 @@ def test_tokens() -> None:
 
 def test_neighbors_of_a_token() -> None:
     target_id = results.find_token("first", " chat")
-    frame = results.neighbors("first", target_id, 4)
+    frame = results.neighbors_in(results.result_folder("first"), target_id, 4)
     assert list(frame.columns) == ["rank", "source_id", "source_token", "source_text", "similarity", "weight"]
     assert frame["rank"].tolist() == [1, 2, 3, 4] and frame["source_text"].str.strip()[0] in ("cat", "Cat")
-    assert frame["weight"].is_monotonic_decreasing and len(results.neighbors("first", target_id, 50)) == 50
+    assert (
+        frame["weight"].is_monotonic_decreasing
+        and len(results.neighbors_in(results.result_folder("first"), target_id, 50)) == 50
+    )
     fallback = results.tokens("first").query("kind == 'fallback'")["target_id"].iloc[0]
-    assert results.neighbors("first", fallback).empty
-    copied = results.neighbors("first", 0)
+    assert results.neighbors_in(results.result_folder("first"), fallback).empty
+    copied = results.neighbors_in(results.result_folder("first"), 0)
     assert copied["weight"].tolist() == [1.0] and copied["source_token"].tolist() == ["<|endoftext|>"]
 
 
@@ -161,41 +173,26 @@ def test_find_token_in_vain(query: str) -> None:
         results.find_token("first", query)
 
 
-def test_fed_by() -> None:
-    """What "cat" goes into: both of its tokens together, by falling weight, checked against the file."""
-    frame = results.fed_by("first", "cat")
-    assert list(frame.columns) == ["target_id", "target_token", "target_text", "similarity", "weight"]
-    assert frame["target_text"].str.strip().iloc[0] == "chat" and frame["weight"].is_monotonic_decreasing
-    assert frame["target_id"].is_unique and (frame["weight"] <= 1 + 1e-6).all()
-    from tests.services import rows
-
-    table = rows.neighbors(results.result_folder("first"))
-    feeding = table[table["source_token"].isin(["cat", "Ġcat"]) & (table["weight"] > 0)]
-    expected = feeding.groupby("target_id")["weight"].sum().sort_index()
-    np.testing.assert_allclose(frame.set_index("target_id")["weight"].sort_index(), expected, rtol=1e-6)
-    assert frame["target_id"].sort_values().tolist() == expected.index.tolist()
-
-
-def test_fed_by_spaces_vocabulary_string_and_top() -> None:
-    whole = results.fed_by("first", "cat")
-    assert results.fed_by("first", "  cat ").equals(whole) and len(results.fed_by("first", "cat", top=1)) == 1
-    one = results.fed_by("first", "Ġcat")
-    assert 0 < one["weight"].iloc[0] < whole["weight"].iloc[0]
-
-
-@pytest.mark.parametrize("query", ["", "no such token", "'; drop", "\0"])
-def test_fed_by_nothing(query: str) -> None:
-    assert results.fed_by("first", query).empty
-
-
 def test_damaged_tables(home: Path) -> None:
     folder = home / "results" / "damaged"
     shutil.copytree(home / "results" / "first", folder)
     (folder / "neighbors.parquet").write_bytes(b"PAR1 no parquet")
     (folder / "tokens.parquet").unlink()
     try:
-        for query in (lambda: results.neighbors("damaged", 1), lambda: results.tokens("damaged")):
+        for query in (lambda: results.neighbors_in(folder, 1), lambda: results.tokens("damaged")):
             with pytest.raises(OutputError, match="--force"):
                 query()
     finally:
         shutil.rmtree(folder)
+
+
+def test_example_opens_like_any_result_until_a_person_makes_one_of_that_name(home: Path) -> None:
+    folder = results.result_folder(EXAMPLE)
+    assert folder.parent == paths.examples_dir() and results.summary(EXAMPLE)["config"]["target_language"] == "fr"
+    assert results.tokens(EXAMPLE)["text"].tolist()[results.find_token(EXAMPLE, "langue")] == " langue"
+    shutil.copytree(home / "results" / "first", home / "results" / EXAMPLE)
+    try:
+        assert results.result_folder(EXAMPLE) == home / "results" / EXAMPLE
+        assert [entry["id"] for entry in results.list_results()].count(EXAMPLE) == 1
+    finally:
+        shutil.rmtree(home / "results" / EXAMPLE)

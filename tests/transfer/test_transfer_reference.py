@@ -109,3 +109,26 @@ def test_without_zero_rows_the_default_equals_the_reference() -> None:
     np.testing.assert_allclose(
         transfer_embeddings(source, target, matrix).matrix, reference_rows(source, target, matrix, 10, 0.1), atol=1e-5
     )
+
+
+def test_reference_at_300_dimensions() -> None:
+    """Thousands of rows in several tiles, duplicates and zero rows among them: the same neighbours as float64 wherever
+    the cosines at the border differ by more than 1e-6, and there the same rows to 1e-5.
+    """
+    rng = np.random.default_rng(14)
+    source, target = (rng.normal(size=(n, 300)).astype(np.float32) for n in (2500, 1200))
+    matrix = rng.normal(0.0, 0.2, (2500, 16)).astype(np.float32)
+    source[100:200], source[40], target[7] = source[:100], 0, 0
+    target[300:600] += 12 * source[300:600]  # near their translations, as the aligned vectors of words are
+    result = transfer_embeddings(source, target, matrix, stored_neighbors=10, compat="reference")
+    unit = [rows / (np.linalg.norm(rows, axis=1)[:, None] + 1e-8) for rows in (np.float64(source), np.float64(target))]
+    cosines = unit[1] @ unit[0].T
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :11]
+    best = np.take_along_axis(cosines, order, axis=1)
+    clear = (best[:, 9] - best[:, 10] > 1e-6) & target.any(axis=1)
+    assert clear.sum() > 1000
+    np.testing.assert_array_equal(np.sort(result.neighbor_ids[clear]), np.sort(order[clear, :10]))
+    np.testing.assert_allclose(result.similarities[clear], best[clear, :10], atol=1e-6)
+    raw = np.exp(best[:, :10] / 0.1)
+    rows = np.einsum("tj,tjd->td", raw / raw.sum(axis=1, keepdims=True), matrix.astype(np.float64)[order[:, :10]])
+    np.testing.assert_allclose(result.matrix[clear], rows[clear], atol=1e-5)

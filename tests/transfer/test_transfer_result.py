@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from hypothesis import settings
 
 from tests.numerics.threads import threads
 from tests.transfer.cases import random_case
-from wechsel_core.transfer.result import TokenKind, fallback_rows, new_rows
-from wechsel_core.transfer.wechsel import transfer_embeddings
+from wechsel_core.numerics import rows as numerics_rows
+from wechsel_core.numerics import similarity
+from wechsel_core.numerics.similarity import Neighbors, nearest_rows
+from wechsel_core.transfer.result import TokenKind, draw_fallback, new_rows, row_blocks
+from wechsel_core.transfer.wechsel import plan_transfer, transfer_embeddings
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -20,6 +25,13 @@ QUICK = settings(max_examples=40, deadline=None, derandomize=True)
 def _one_thread() -> Iterator[None]:
     with threads(1):
         yield
+
+
+def fallback_rows(matrix: np.ndarray, n_rows: int, *, seed: int, legacy: bool = False) -> np.ndarray:
+    """The rows that the first tokens would draw, all of them."""
+    rows = np.empty((n_rows, matrix.shape[1]), dtype=np.float32)
+    draw_fallback(rows, np.arange(n_rows), matrix, seed=seed, legacy=legacy)
+    return rows
 
 
 def test_output_matrix_gets_the_same_mixture() -> None:
@@ -31,6 +43,38 @@ def test_output_matrix_gets_the_same_mixture() -> None:
     rows = new_rows(output, result.neighbor_ids, result.weights, result.kind, seed=3)
     np.testing.assert_array_equal(rows, transfer_embeddings(source, target, output, copies={0: 2}, seed=3).matrix)
     assert rows.shape == (12, 8) and rows.dtype == np.float32
+
+
+def test_untied_models_search_once() -> None:
+    """The similarities are paid for once: the output matrix and a bias are laid over without another search."""
+    source, target, matrix = random_case(98)
+    searches = []
+
+    def counted(*arguments: Any, **options: Any) -> Neighbors:
+        searches.append(options["rows"])
+        return nearest_rows(*arguments, **options)
+
+    result = transfer_embeddings(source, target, matrix, nearest=counted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(similarity, "Search")
+        for other in (matrix * 2, matrix[:, :1]):
+            new_rows(other, result.neighbor_ids, result.weights, result.kind, seed=0)
+    assert searches == [None]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("values", [1, 16, 10**6])
+def test_row_blocks_are_new_rows(legacy: bool, values: int) -> None:
+    """To the bit, of blocks of one token, of two, of all; fallback rows before, between and after others."""
+    source, target, matrix = random_case(99, dim=8)
+    target[[0, 5, 6]] = 0
+    plan = plan_transfer(source, target, copies={2: 24}, compat="reference" if legacy else None)
+    rows = new_rows(matrix, plan.neighbor_ids, plan.weights, plan.kind, seed=3, legacy=legacy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numerics_rows, "BLOCK_VALUES", values)
+        blocks = list(row_blocks(matrix, plan, seed=3, legacy=legacy))
+    assert len(blocks) == math.ceil(12 * 8 / max(values, 8))
+    np.testing.assert_array_equal(np.concatenate(blocks), rows)
 
 
 def test_bias_column_hand_computed() -> None:
@@ -53,6 +97,20 @@ def test_fallback_rows_depend_on_seed_and_id_alone() -> None:
     rows = new_rows(matrix, ids, np.array([[0.0], [1.0], [0.0], [0.0]]), kind, seed=8)
     np.testing.assert_array_equal(rows[[0, 2, 3]], few[[0, 2, 3]])
     assert not np.array_equal(fallback_rows(matrix, 4, seed=7), few)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_fallback_rows_in_blocks_are_one_draw(legacy: bool) -> None:
+    """A draw in blocks of two rows is numpy's draw at once, and rows in between are left alone."""
+    matrix = random_case(104)[2]
+    rng = np.random.RandomState(8) if legacy else np.random.default_rng(8)  # noqa: NPY002
+    drawn = rng.normal(matrix.mean(axis=0), matrix.std(axis=0), (9, 5)).astype(np.float32)
+    rows = np.full((9, 5), 7, dtype=np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numerics_rows, "BLOCK_VALUES", 10)
+        draw_fallback(rows, np.array([1, 4, 5]), matrix, seed=8, legacy=legacy)
+    np.testing.assert_array_equal(rows[[1, 4, 5]], drawn[[1, 4, 5]])
+    assert (rows[[0, 2, 3, 6, 7, 8]] == 7).all()
 
 
 @pytest.mark.parametrize("legacy", [False, True])

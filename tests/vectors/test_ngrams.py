@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wechsel_core.vectors import ngrams
 from wechsel_core.vectors.ngrams import mean_of_rows, ngram_ids
 
 NO_BUCKETS = 2**32  # hashes as they are
@@ -95,3 +96,45 @@ def test_means_by_hand(dtype: str) -> None:
     result = mean_of_rows(matrix, np.array([0, 1, 2, 2]), np.array([0, 2, 2, 4]))
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, [[2, 4], [0, 0], [5, 10]])
+
+
+class Recorded:
+    """A matrix that remembers which rows were read, and how many when its pages were handed back."""
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        self.matrix, self.shape = matrix, matrix.shape
+        self.read: list[int] = []
+        self.released: list[int] = []
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        self.read += rows.tolist()
+        return self.matrix[rows]
+
+    def release(self) -> None:
+        self.released.append(len(self.read))
+
+
+def test_only_needed_rows_are_read_once_in_file_order() -> None:
+    matrix = Recorded(np.ones((10_000, 2), dtype=np.float32))
+    ids = np.random.default_rng(0).integers(0, 10_000, size=700)
+    mean_of_rows(matrix, ids, np.array([0, 300, 700]), release=matrix.release)  # type: ignore[arg-type]
+    assert matrix.read == sorted(set(ids.tolist()))
+    assert max(np.diff([0, *matrix.released])) <= 128 and matrix.released[-1] == len(matrix.read)
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(0, 7), max_size=8), block=st.integers(1, 9), seed=st.integers(0, 99))
+def test_blocks_change_no_bit(sizes: list[int], block: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    matrix = generator.normal(size=(6, 3)).astype(np.float32)
+    offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]).astype(np.int64)
+    ids = generator.integers(0, 6, size=offsets[-1])
+    expected = np.zeros((len(sizes), 3), dtype=np.float32)
+    for i, size in enumerate(sizes):
+        for row in ids[offsets[i] : offsets[i + 1]]:
+            expected[i] += matrix[row]
+        if size:
+            expected[i] *= np.float32(1 / size)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "_GATHERED_VALUES", 3 * block)  # so many rows at a time, wherever groups begin and end
+        np.testing.assert_array_equal(mean_of_rows(matrix, ids, offsets), expected)

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock
 
 from wechsel_core.assets.files import check_manifest, disk_errors, manifest_paths, not_fetched, write_manifest
-from wechsel_core.assets.https import download, gunzip
-from wechsel_core.assets.hub import cached_repository, fetch_repository
+from wechsel_core.assets.https import download, gunzip, mirrored
+from wechsel_core.assets.hub import cached_repository, fetch_repository, verify_repository
 from wechsel_core.assets.wheel import fetch_wheel
 from wechsel_core.catalogue import Asset
 from wechsel_core.errors import AssetError
@@ -80,19 +80,21 @@ def is_present(entry: Asset, *, cache: Path | None = None) -> bool:
     return _place(entry, cache) is not None
 
 
-def verify(entry: Asset, *, cache: Path | None = None) -> None:
+def verify(entry: Asset, *, progress: Progress | None = None, cache: Path | None = None) -> None:
     """Check what is there against the hashes recorded when it was fetched.
 
     Raises
     ------
     AssetError
-        If it has not been fetched, or a file has changed. Pocket entries are checked for existence alone, hub models
-        for completeness of their config and weights.
+        If it has not been fetched, or a file has changed. Pocket entries are checked for existence alone.
     """
-    if _place(entry, cache) is None:
+    place = _place(entry, cache)
+    if place is None:
         raise not_fetched(entry.name)
     if entry.tier == "wheel" or entry.is_url:
-        check_manifest(entry.name, _folder(entry, cache))
+        check_manifest(entry.name, _folder(entry, cache), progress)
+    elif entry.tier == "hub":
+        verify_repository(entry.where, place, progress)
 
 
 def _place(entry: Asset, cache: Path | None) -> Path | None:
@@ -117,8 +119,14 @@ def _folder(entry: Asset, cache: Path | None) -> Path:
 
 
 def _fetch_url(entry: Asset, folder: Path, progress: Progress | None) -> None:
+    url = mirrored(entry.where)
     file = folder / unquote(Path(urlsplit(entry.where).path).name)
-    download(entry.where, file, n_bytes=entry.n_bytes, sha256=entry.sha256, progress=progress)
-    if file.suffix == ".gz":
-        file = gunzip(file, file.with_suffix(""), progress=progress)
-    write_manifest(folder, {"url": entry.where, "sha256": entry.sha256}, [file])
+    packed = file.suffix == ".gz"
+    target = file.with_suffix("") if packed else file
+    # Files appear when they are whole: what an earlier run got to the end of, or unpacked, is not fetched again.
+    if not target.is_file():
+        if not file.is_file():
+            download(url, file, n_bytes=entry.n_bytes, sha256=entry.sha256, progress=progress)
+        if packed:
+            gunzip(file, target, progress=progress)
+    write_manifest(folder, {"url": url, "sha256": entry.sha256}, [target], progress)

@@ -12,20 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from wechsel_core.errors import AssetError
+from wechsel_core.types import Progress
 
 MANIFEST = "manifest.json"
+_BLOCK = 1 << 22
 
 
-def file_sha256(path: Path) -> str:
-    """Hash of a file."""
+def file_sha256(path: Path, progress: Progress | None = None) -> str:
+    """Hash of a file; vectors of 7 GB take some seconds, so progress may be told."""
+    digest, size, done = hashlib.sha256(), max(1, path.stat().st_size), 0
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(min(1.0, done / size), f"checking {path.name}")
+    return digest.hexdigest()
 
 
-def write_manifest(folder: Path, origin: Mapping[str, Any], paths: list[Path]) -> None:
+def write_manifest(
+    folder: Path, origin: Mapping[str, Any], paths: list[Path], progress: Progress | None = None
+) -> None:
     """Record where a folder's files came from, and their hashes, for ``verify``."""
     files = {
-        path.relative_to(folder).as_posix(): {"n_bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        path.relative_to(folder).as_posix(): {"n_bytes": path.stat().st_size, "sha256": file_sha256(path, progress)}
         for path in paths
     }
     partial = folder / f"{MANIFEST}.part"
@@ -43,13 +53,13 @@ def manifest_paths(folder: Path) -> dict[Path, dict[str, Any]] | None:
     return paths if paths and all(path.is_file() for path in paths) else None
 
 
-def check_manifest(name: str, folder: Path) -> None:
+def check_manifest(name: str, folder: Path, progress: Progress | None = None) -> None:
     """Hash every file again; raises ``AssetError`` for the first that differs."""
     paths = manifest_paths(folder)
     if paths is None:
         raise not_fetched(name)
     for path, entry in paths.items():
-        if path.stat().st_size != entry["n_bytes"] or file_sha256(path) != entry["sha256"]:
+        if path.stat().st_size != entry["n_bytes"] or file_sha256(path, progress) != entry["sha256"]:
             raise AssetError(
                 f"{path} has changed since it was fetched",
                 f"sha256 {entry['sha256']}",
@@ -68,15 +78,29 @@ def disk_errors(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise AssetError(*disk_full(name)) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise AssetError(
-                f"{error.filename or 'the cache'} cannot be written",
-                "a writable cache",
-                "set WECHSEL_HOME to another folder",
-            ) from error
-        raise
+        sentence = disk_sentence(error, name)
+        if sentence is None:
+            raise
+        raise AssetError(*sentence) from error
+
+
+def disk_sentence(error: OSError, name: str) -> tuple[str, str, str] | None:
+    """What an error of the disk means: found, expected, remedy; None if it is another error."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(name)
+    if error.errno == errno.EFBIG:
+        return (
+            f"a file of {name} is larger than this disk or account may hold",
+            "a file system for large files, and no limit on file sizes",
+            "set WECHSEL_HOME (HF_HOME for models of the hub) to another disk, or lift the limit (ulimit -f)",
+        )
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return (
+            f"{error.filename or 'the cache'} cannot be written",
+            "a writable cache",
+            "set WECHSEL_HOME (HF_HOME for models of the hub) to another folder",
+        )
+    return None
 
 
 def disk_full(name: str) -> tuple[str, str, str]:

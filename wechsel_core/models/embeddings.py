@@ -11,7 +11,7 @@ import numpy as np
 from wechsel_core.errors import ModelError
 from wechsel_core.tokenizers.table import ROLES
 
-#: Above this the rows of unused positions would outgrow the model (see ``_shift_positions``).
+#: Above this the rows of unused positions would outgrow the model (see ``position_shifts``).
 _LARGEST_SHIFTED_PAD = 1024
 
 #: Generation settings that hold ids of the old vocabulary and have no counterpart in the new one.
@@ -39,7 +39,7 @@ def input_matrix(model: Any) -> np.ndarray:
 
 def output_matrix(model: Any) -> np.ndarray | None:
     """A copy of the output embeddings, float32, shape (n_rows, dim); None if they are the input embeddings (tied)."""
-    head = _head(model)
+    head = output_head(model)
     return None if _is_tied(model) else _to_numpy(head.weight, "output embeddings")
 
 
@@ -49,7 +49,7 @@ def output_bias(model: Any) -> np.ndarray | None:
     RoBERTa's ``lm_head.bias`` and BERT's ``cls.predictions.bias``: a learnt unigram prior, tied to the bias of the
     decoder layer that the forward pass uses.
     """
-    bias = _head(model).bias
+    bias = output_head(model).bias
     return None if bias is None else _to_numpy(bias, "output bias")
 
 
@@ -93,25 +93,26 @@ def install_embeddings(
     RoBERTa and its kin count positions from the pad id on. If the target's pad id is another one, the rows of the
     position embeddings move with it, so that each position keeps its vector.
     """
-    head = _head(model)
+    head = output_head(model)
     dim = model.get_input_embeddings().weight.shape[1]
     input_matrix = _checked(input_matrix, "input_matrix", (None, dim))
     n_target = len(input_matrix)
     _check_presence(output_matrix, "output_matrix", wanted=not _is_tied(model))
     _check_presence(output_bias, "output_bias", wanted=head.bias is not None)
-    _check_roles(roles, n_target)
+    check_roles(roles, n_target)
 
     state = dict(model.state_dict())
-    config = _adjusted_config(model, n_target, roles)
-    _shift_positions(model, state, config, roles)
-    names = _vocabulary_names(model, state)
+    config = adjusted_config(model, n_target, roles)
+    for name, (old, new) in position_shifts(model, roles).items():
+        state[name] = _shifted(state[name], old, new)
+    names = vocabulary_names(model)
     _replace(state, names["input"], input_matrix)
     if output_matrix is not None:
         _replace(state, names["output"], _checked(output_matrix, "output_matrix", (n_target, head.weight.shape[1])))
     if output_bias is not None:
         _replace(state, names["bias"], _checked(output_bias, "output_bias", (n_target,)))
     result = rebuild(model, config, state)
-    _adjust_generation(result, model, roles)
+    result.generation_config = adjusted_generation(model, roles)
     return result
 
 
@@ -135,7 +136,8 @@ def rebuild(model: Any, config: Any, state: Mapping[str, Any]) -> Any:
     return result.eval()
 
 
-def _head(model: Any) -> Any:
+def output_head(model: Any) -> Any:
+    """The output layer; raises ``ModelError`` if the model has none."""
     head = model.get_output_embeddings()
     if head is None or getattr(head, "weight", None) is None:
         raise ModelError(f"{type(model).__name__} has no output layer", "a language model", "choose another model")
@@ -143,7 +145,7 @@ def _head(model: Any) -> Any:
 
 
 def _is_tied(model: Any) -> bool:
-    return bool(_head(model).weight.data_ptr() == model.get_input_embeddings().weight.data_ptr())
+    return output_head(model).weight is model.get_input_embeddings().weight
 
 
 def _to_numpy(tensor: Any, what: str) -> np.ndarray:
@@ -174,7 +176,8 @@ def _check_presence(matrix: np.ndarray | None, name: str, *, wanted: bool) -> No
         raise ModelError(f"an {name}", "none, as this model has none of its own", f"leave {name} out")
 
 
-def _check_roles(roles: Mapping[str, int], n_target: int) -> None:
+def check_roles(roles: Mapping[str, int], n_target: int) -> None:
+    """Refuse special tokens that have no row."""
     outside = {role: token_id for role, token_id in roles.items() if not 0 <= token_id < n_target}
     if outside:
         raise ModelError(
@@ -182,18 +185,24 @@ def _check_roles(roles: Mapping[str, int], n_target: int) -> None:
         )
 
 
-def _vocabulary_names(model: Any, state: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Names in the state dict that hold the input matrix, the output matrix and the bias, tied twins included."""
-    head = _head(model)
+def vocabulary_names(model: Any) -> dict[str, list[str]]:
+    """Names in the state dict of the input matrix, the output matrix and the output bias, tied twins included.
+
+    Tied matrices are both under "input" and "output". Of several names, that of the tensor which the forward pass
+    uses comes first. Serves models on the meta device as well.
+    """
+    parameters = model.state_dict(keep_vars=True)
+    head = output_head(model)
     wanted = {"input": model.get_input_embeddings().weight, "output": head.weight, "bias": head.bias}
     names = {
-        part: [] if tensor is None else [name for name, value in state.items() if value.data_ptr() == tensor.data_ptr()]
+        part: [] if tensor is None else [name for name, value in parameters.items() if value is tensor]
         for part, tensor in wanted.items()
     }
-    # With tie_word_embeddings=False transformers unties the two biases as well; the unused twin has n_rows values too.
-    tied = getattr(model, "_tied_weights_keys", None) or {}
-    twins = {name for pair in dict(tied).items() for name in pair if name.endswith("bias")}
-    names["bias"] = sorted({*names["bias"], *(twins & set(state))}) if head.bias is not None else []
+    if head.bias is not None:
+        # With tie_word_embeddings=False transformers unties the two biases as well; the unused twin has n_rows too.
+        tied = getattr(model, "_tied_weights_keys", None) or {}
+        twins = {name for pair in dict(tied).items() for name in pair if name.endswith("bias")}
+        names["bias"] += sorted(twins & set(parameters) - set(names["bias"]))
     return names
 
 
@@ -207,21 +216,40 @@ def _replace(state: dict[str, Any], names: list[str], matrix: np.ndarray) -> Non
     state.update(dict.fromkeys(names, tensor))
 
 
-def _adjusted_config(model: Any, n_target: int, roles: Mapping[str, int]) -> Any:
+def adjusted_config(model: Any, n_target: int, roles: Mapping[str, int]) -> Any:
+    """The config of the model with another vocabulary; raises ``ModelError`` for a role that it cannot do without."""
     config = copy.deepcopy(model.config)
     config.architectures = [type(model).__name__]
     for part in {id(config): config, id(config.get_text_config()): config.get_text_config()}.values():
         part.vocab_size = n_target
+        part.tie_word_embeddings = _is_tied(model)  # where the weights differ, whatever the config said, they are not
         for role in ROLES:
             if role in ("bos", "eos", "pad") or hasattr(part, f"{role}_token_id"):
                 setattr(part, f"{role}_token_id", roles.get(role))
+    old, new = next(iter(position_shifts(model, roles).values()), (0, 0))
+    if new != old:
+        config.max_position_embeddings += new - old
     return config
 
 
-def _shift_positions(model: Any, state: dict[str, Any], config: Any, roles: Mapping[str, int]) -> None:
-    """Keep each position's vector where a model numbers positions from ``pad id + 1`` on (the RoBERTa family)."""
-    import torch
+def adjusted_generation(model: Any, roles: Mapping[str, int]) -> Any:
+    """The generation config of the model with another vocabulary; None if it has none."""
+    generation = copy.deepcopy(getattr(model, "generation_config", None))
+    if generation is None:
+        return None
+    for role in ("bos", "eos", "pad"):
+        setattr(generation, f"{role}_token_id", roles.get(role))
+    for name in _STALE_GENERATION_IDS:
+        setattr(generation, name, None)
+    return generation
 
+
+def position_shifts(model: Any, roles: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Position embeddings that are numbered from ``pad id + 1`` on (the RoBERTa family): name to old and new pad id.
+
+    Their rows move with the pad id, so that each position keeps its vector.
+    """
+    shifts = {}
     for name, module in model.named_modules():
         old = getattr(getattr(module, "position_embeddings", None), "padding_idx", None)
         if old is None:
@@ -233,26 +261,19 @@ def _shift_positions(model: Any, state: dict[str, Any], config: Any, roles: Mapp
                 "set its pad_token or train it with the source's special tokens",
             )
         new = roles["pad"]
-        if new == old:
-            continue
-        if new > _LARGEST_SHIFTED_PAD:
+        if new > max(old, _LARGEST_SHIFTED_PAD):
             raise ModelError(
                 f"pad id {new} in a model that numbers its positions from the pad id on",
                 f"a pad id up to {_LARGEST_SHIFTED_PAD}",
                 "train the target tokenizer with its special tokens first",
             )
-        weight = state[f"{name}.position_embeddings.weight"]  # (old + 1 + n_positions, dim)
-        unused = weight[old : old + 1].expand(new + 1, -1)
-        state[f"{name}.position_embeddings.weight"] = torch.cat([unused, weight[old + 1 :]])
-        config.max_position_embeddings += new - old
+        if new != old:
+            shifts[f"{name}.position_embeddings.weight"] = (old, new)
+    return shifts
 
 
-def _adjust_generation(result: Any, model: Any, roles: Mapping[str, int]) -> None:
-    generation = copy.deepcopy(getattr(model, "generation_config", None))
-    if generation is None:
-        return
-    for role in ("bos", "eos", "pad"):
-        setattr(generation, f"{role}_token_id", roles.get(role))
-    for name in _STALE_GENERATION_IDS:
-        setattr(generation, name, None)
-    result.generation_config = generation
+def _shifted(weight: Any, old: int, new: int) -> Any:
+    import torch
+
+    unused = weight[old : old + 1].expand(new + 1, -1)  # of (old + 1 + n_positions, dim)
+    return torch.cat([unused, weight[old + 1 :]])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from wechsel_core.assets.hub import hub_errors, hub_file, hub_reachable
+from wechsel_core.assets.hub import fetch_repository, hub_file
+from wechsel_core.assets.hub_errors import hub_errors
 from wechsel_core.errors import AssetError, InputError, ModelError
 from wechsel_core.models.gguf import converted_folder
 from wechsel_core.models.quiet import quiet
+from wechsel_core.models.stored import weights_sha256
 from wechsel_core.tokenizers.load import load_tokenizer
+from wechsel_core.types import Progress
 
 ModelKind = Literal["causal", "masked"]
 
@@ -45,16 +47,15 @@ class SourceModel:
 
     def weights_sha256(self) -> str:
         """Hash of the weight files, in name order; reads them once (about 1 s a gigabyte)."""
-        digest = hashlib.sha256()
-        for path in sorted(self.folder.glob("model*.safetensors")):
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()
+        return weights_sha256(self.folder)
 
 
 def load_model(
-    source: str | Path, *, kind: ModelKind | Literal["auto"] = "auto", cache: Path | None = None
+    source: str | Path,
+    *,
+    kind: ModelKind | Literal["auto"] = "auto",
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> SourceModel:
     """Load a language model and its tokenizer; code and pickles that come with it are never run.
 
@@ -67,6 +68,8 @@ def load_model(
         What it must be; ``auto`` goes by the architecture that the config names.
     cache : Path, optional
         Where converted GGUF files are kept; ``paths.cache_dir()`` if not given. Hub files stay in the hub's own cache.
+    progress : callable, optional
+        Told of a download from the hub.
 
     Raises
     ------
@@ -76,20 +79,36 @@ def load_model(
     TokenizerError
         If there is no usable tokenizer beside it.
     """
+    return _read(str(source), model_folder(source, kind=kind, cache=cache, progress=progress), kind)
+
+
+def model_folder(
+    source: str | Path,
+    *,
+    kind: ModelKind | Literal["auto"] = "auto",
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Where a model's config, safetensors weights and tokenizer lie; GGUF is converted, the hub's are fetched.
+
+    Parameters and errors are those of ``load_model``, as far as they can be told without reading the weights.
+    """
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() == ".gguf":
-        return _read(str(source), converted_folder(path, cache), kind)
+        return converted_folder(path, cache)
     if path.is_dir():
         _check_folder(path)
-        return _read(str(source), path, kind)
+        return path
     if path.exists() or isinstance(source, Path) or path.is_absolute() or str(source).startswith((".", "~")):
         found = f"{source} is no model folder" if path.exists() else f"{source} does not exist"
         raise ModelError(found, "a model folder, a .gguf file or a hub id", "correct the path")
     try:
-        folder = hub_file(str(source), "config.json").parent
+        config = hub_file(str(source), "config.json")
+        with readable(str(source)), quiet():
+            read_config(str(source), config.parent, kind)  # what cannot be used is not downloaded
+        return fetch_repository(str(source), progress=progress)
     except AssetError as error:
         raise ModelError(error.found, error.expected, error.remedy) from error
-    return _read(str(source), folder, kind, on_hub=True)
 
 
 def model_kind(config: Any, kind: ModelKind | Literal["auto"] = "auto") -> ModelKind:
@@ -146,43 +165,46 @@ def _check_folder(folder: Path) -> None:
     raise ModelError(f"{folder} holds no weights", "model.safetensors", "choose the folder that save_pretrained wrote")
 
 
-def _read(name: str, folder: Path, kind: ModelKind | Literal["auto"], *, on_hub: bool = False) -> SourceModel:
-    # A snapshot folder of the hub's cache is named after its commit: all files are taken from that one.
-    source, revision = (name, folder.name) if on_hub else (str(folder), None)
-    options = {"revision": revision, "local_files_only": not hub_reachable()} if on_hub else {}
-    with _readable(name), quiet():
-        model, found = _read_model(name, source, kind, options)
-    tokenizer = load_tokenizer(source, revision=revision)
-    rows, highest = model.get_input_embeddings().weight.shape[0], max(tokenizer.get_vocab().values())
+def _read(name: str, folder: Path, kind: ModelKind | Literal["auto"]) -> SourceModel:
+    with readable(name), quiet():
+        model, found = _read_model(name, folder, kind)
+    tokenizer = load_tokenizer(folder)
+    check_rows(name, tokenizer, model.get_input_embeddings().weight.shape[0])
+    return SourceModel(name, found, model, tokenizer, folder)
+
+
+def check_rows(name: str, tokenizer: Any, rows: int) -> None:
+    """Refuse a tokenizer with ids that the embedding matrix has no row for."""
+    highest = max(tokenizer.get_vocab().values())
     if highest >= rows:
         raise ModelError(
             f"the tokenizer of {name} has ids up to {highest} and the embedding matrix {rows} rows",
             "a row for every token id",
             "use the tokenizer that the model was trained with",
         )
-    return SourceModel(name, found, model, tokenizer, folder)
 
 
-def _read_model(
-    name: str, source: str, kind: ModelKind | Literal["auto"], options: dict[str, Any]
-) -> tuple[Any, ModelKind]:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+def read_config(name: str, folder: Path, kind: ModelKind | Literal["auto"]) -> tuple[Any, ModelKind]:
+    """A folder's config and what kind of model it is; raises ``ModelError`` for one that is of no use here."""
+    from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False, **options)
+    config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     found = model_kind(config, kind)
     if getattr(config, "quantization_config", None):
         raise ModelError(
             f"{name} holds quantised weights", "plain safetensors or GGUF", "choose an unquantised version"
         )
+    return config, found
+
+
+def _read_model(name: str, folder: Path, kind: ModelKind | Literal["auto"]) -> tuple[Any, ModelKind]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    _, found = read_config(name, folder, kind)
     loader: Any = AutoModelForCausalLM if found == "causal" else AutoModelForMaskedLM
     model, info = loader.from_pretrained(
-        source,
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=False,
-        output_loading_info=True,
-        **options,
+        str(folder), dtype=torch.float32, use_safetensors=True, trust_remote_code=False, output_loading_info=True
     )
     missing = sorted(info["missing_keys"])
     if missing:
@@ -195,7 +217,7 @@ def _read_model(
 
 
 @contextlib.contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
     """Whatever config and weights can be wrong with, in one sentence."""
     try:
         with hub_errors(name):

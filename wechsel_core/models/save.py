@@ -49,7 +49,7 @@ def save_result_model(model: Any, tokenizer: Any, folder: Path) -> None:
         with quiet():
             model.save_pretrained(partial)
             tokenizer.save_pretrained(partial)
-        _check_tokenizer(tokenizer, partial)
+        check_tokenizer(tokenizer, partial)
         folder.mkdir(exist_ok=True)
         # The config comes last: a folder with one is complete.
         for path in sorted(partial.iterdir(), key=lambda path: path.name == "config.json"):
@@ -61,7 +61,8 @@ def save_result_model(model: Any, tokenizer: Any, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check_tokenizer(tokenizer: Any, folder: Path) -> None:
+def check_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Refuse a tokenizer that is another one when it is read again from beside the model's config."""
     # Transformers picks the tokenizer's class by the model's config as well, and some classes rebuild what they read.
     again = load_tokenizer(folder)
     if again.get_vocab() != tokenizer.get_vocab() or again(_PROBE)["input_ids"] != tokenizer(_PROBE)["input_ids"]:

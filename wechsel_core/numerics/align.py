@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
-from wechsel_core.numerics.similarity import distinct_rows
+from wechsel_core.numerics.rows import distinct_rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wechsel_core.numerics.similarity import normalize_rows
+from wechsel_core.numerics.rows import normalize_rows
 
 
 def mean_top_similarities(rows: np.ndarray, others: np.ndarray, k: int = 10) -> np.ndarray:

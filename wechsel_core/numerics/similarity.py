@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-#: Rows of the similarity block that is held at once, times the number of source rows, in float32 values.
-BLOCK_VALUES = 32 * 1024 * 1024
+from wechsel_core.numerics.parallel import one_blas_thread, run_blocks
+from wechsel_core.numerics.rows import UnitRows
+
+#: Target and source rows of the tile of similarities that a thread holds at once: 4 MB, which stays in the cache.
+TILE_ROWS = 1024
+TILE_COLUMNS = 1024
+#: Bytes that the tiles and unit rows of all threads take together, at most.
+WORKING_BYTES = 128 * 1024 * 1024
+#: Similarities of one row that are looked at together: most hold no neighbour, and one comparison says so.
+LANES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,26 +31,20 @@ class Neighbors:
     similarities: np.ndarray
 
 
-def normalize_rows(matrix: np.ndarray) -> np.ndarray:
-    """Rows at length one, float32; zero rows stay zero."""
-    matrix = np.asarray(matrix, dtype=np.float32)
-    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
-    norms[norms == 0] = 1.0
-    return np.asarray(matrix / norms[:, None], dtype=np.float32)
-
-
 def nearest_rows(
     target: np.ndarray,
     source: np.ndarray,
     k: int,
     *,
+    rows: np.ndarray | None = None,
     candidates: np.ndarray | None = None,
     include_zero_rows: bool = False,
 ) -> Neighbors:
     """Find the k source rows of highest cosine for every target row.
 
-    Rows that are equal to the bit are computed once: tokens that differ in a leading space share a static
-    vector, and the same vector must give the same cosine wherever it stands in a block.
+    Exact, in float32. Beside the result it holds tiles of similarities and about 100 bytes a row, whatever the size
+    of the vocabularies, if both matrices are float32 in C order (others are copied once). The number of threads
+    does not change a bit.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def nearest_rows(
     source : ndarray, shape (n_source, dim)
     k : int
         Neighbours a row, at least 1.
+    rows : ndarray of int, shape (n_rows,), optional
+        Target rows to search for, in the order of the result; all by default.
     candidates : ndarray of bool, shape (n_source,), optional
         Source rows that may be neighbours; all by default.
     include_zero_rows : bool
@@ -59,83 +63,130 @@ def nearest_rows(
     -------
     Neighbors
     """
-    allowed = np.ones(len(source), dtype=bool) if candidates is None else np.asarray(candidates, dtype=bool).copy()
-    if not include_zero_rows:
-        allowed &= np.any(source, axis=1)
-    ids = np.full((len(target), k), -1, dtype=np.int64)
-    similarities = np.zeros((len(target), k), dtype=np.float32)
-    wanted = np.flatnonzero(np.any(target, axis=1))
-    allowed_ids = np.flatnonzero(allowed)
-    if not len(wanted) or not len(allowed_ids):
-        return Neighbors(ids, similarities)
+    search = Search(target, source, k, rows=rows, candidates=candidates, include_zero_rows=include_zero_rows)
+    height, width = min(TILE_ROWS, len(search.target)), min(TILE_COLUMNS, len(search.source))
 
-    unique_target, target_of = distinct_rows(normalize_rows(target[wanted]))
-    unique_source, source_of = distinct_rows(normalize_rows(source[allowed_ids]))
-    # Members of each distinct source row, ids ascending, as one array with offsets.
-    members = allowed_ids[np.argsort(source_of, kind="stable")]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(source_of, minlength=len(unique_source)))])
+    def find(start: int) -> None:
+        wanted = search.target.block(start, start + TILE_ROWS)
+        offered = np.empty((width, search.source.dim), dtype=np.float32)
+        tile = np.empty(len(wanted) * width, dtype=np.float32)
+        numbers = np.full((len(wanted), k), -1, dtype=np.int64)
+        similarities = np.full((len(wanted), k), -np.inf, dtype=np.float32)
+        for first in range(0, len(search.source), TILE_COLUMNS):
+            block = search.source.block(first, first + TILE_COLUMNS, offered)
+            shape = (len(wanted), len(block))
+            products = np.matmul(wanted, block.T, out=tile[: shape[0] * shape[1]].reshape(shape))
+            _scan(products, first, numbers, similarities)
+        search.place(start, numbers, similarities)
 
-    found_ids = np.full((len(unique_target), k), -1, dtype=np.int64)
-    found_similarities = np.zeros((len(unique_target), k), dtype=np.float32)
-    rows = max(1, min(len(unique_target), BLOCK_VALUES // len(unique_source)))
-    transposed = np.ascontiguousarray(unique_source.T)
-    for start in range(0, len(unique_target), rows):
-        block = unique_target[start : start + rows] @ transposed
-        stop = start + len(block)
-        _scan(block, members, offsets, found_ids[start:stop], found_similarities[start:stop])
-    ids[wanted], similarities[wanted] = found_ids[target_of], found_similarities[target_of]
-    return Neighbors(ids, similarities)
+    a_thread = 4 * (height * width + (height + width) * search.source.dim + 3 * height * k)
+    with one_blas_thread():
+        run_blocks(find, range(0, len(search.target), TILE_ROWS), most=max(1, WORKING_BYTES // max(1, a_thread)))
+    return Neighbors(search.ids, search.similarities)
 
 
-def distinct_rows(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows in order of first appearance, and for each row the number of its distinct one.
+class Search:
+    """The distinct rows that a search compares, and its result as it fills.
 
-    Parameters
+    Attributes
     ----------
-    matrix : ndarray, shape (n_rows, dim)
-
-    Returns
-    -------
-    distinct : ndarray, shape (n_distinct, dim)
-    number : ndarray of int64, shape (n_rows,)
-        ``distinct[number]`` is ``matrix``.
+    target, source : UnitRows
+        Directions to compare.
+    ids, similarities
+        As in ``Neighbors``.
     """
-    matrix = np.ascontiguousarray(matrix + 0.0)  # -0.0 and 0.0 are one value but not the same bytes
-    keys = matrix.view(np.dtype((np.void, matrix.dtype.itemsize * matrix.shape[1]))).ravel()
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    position = np.empty(len(order), dtype=np.int64)
-    position[order] = np.arange(len(order))
-    return matrix[first[order]], position[inverse.ravel()]
+
+    def __init__(
+        self,
+        target: np.ndarray,
+        source: np.ndarray,
+        k: int,
+        *,
+        rows: np.ndarray | None,
+        candidates: np.ndarray | None,
+        include_zero_rows: bool,
+    ) -> None:
+        asked = np.arange(len(target)) if rows is None else np.asarray(rows, dtype=np.int64)
+        allowed = np.arange(len(source)) if candidates is None else np.flatnonzero(candidates)
+        self.target = UnitRows(target, asked, keep_zero=False)
+        self.source = UnitRows(source, allowed, keep_zero=include_zero_rows)
+        self.ids = np.full((len(asked), k), -1, dtype=np.int64)
+        self.similarities = np.zeros((len(asked), k), dtype=np.float32)
+
+    def place(self, start: int, numbers: np.ndarray, similarities: np.ndarray) -> None:
+        """Write the k nearest directions of the target directions from ``start`` on as rows, duplicates included.
+
+        Parameters
+        ----------
+        numbers : ndarray of int64, shape (n, k)
+            Numbers of source directions, nearest first, equal similarities by lower number; -1 is none.
+        similarities : ndarray of float32, shape (n, k)
+        """
+        offsets = self.target.offsets[start : start + len(numbers) + 1]
+        _place(
+            numbers, similarities, self.source.rows, self.source.offsets, self.target.places, offsets,
+            self.ids, self.similarities,
+        )  # fmt: skip
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)
 def _scan(
-    block: np.ndarray, members: np.ndarray, offsets: np.ndarray, ids: np.ndarray, similarities: np.ndarray
+    tile: np.ndarray, first: int, numbers: np.ndarray, similarities: np.ndarray
 ) -> None:  # pragma: no cover - compiled
-    """Keep the k best of each row in one pass: a value below the running k-th best is never looked at twice."""
-    k = ids.shape[1]
-    for row in numba.prange(block.shape[0]):
-        count = 0
-        worst = np.float32(-2.0)
-        for unique in range(block.shape[1]):
-            similarity = block[row, unique]
-            if count == k and similarity < worst:
+    """Keep the k best of each row so far. Columns come in rising order, so of equal values the earlier one stays."""
+    last = numbers.shape[1] - 1
+    for row in range(tile.shape[0]):
+        worst = similarities[row, last]
+        for start in range(0, tile.shape[1], LANES):
+            stop = min(start + LANES, tile.shape[1])
+            any_better = False
+            for column in range(start, stop):
+                any_better |= tile[row, column] > worst
+            if not any_better:
                 continue
-            for position in range(offsets[unique], offsets[unique + 1]):
-                member = members[position]
-                if count == k and (similarity < worst or (similarity == worst and member > ids[row, k - 1])):
+            for column in range(start, stop):
+                similarity = tile[row, column]
+                if similarity > worst:
+                    slot = last
+                    while slot > 0 and similarities[row, slot - 1] < similarity:
+                        similarities[row, slot] = similarities[row, slot - 1]
+                        numbers[row, slot] = numbers[row, slot - 1]
+                        slot -= 1
+                    similarities[row, slot] = similarity
+                    numbers[row, slot] = first + column
+                    worst = similarities[row, last]
+
+
+@numba.njit(cache=True, nogil=True)
+def _place(
+    numbers: np.ndarray,
+    similarities: np.ndarray,
+    source_rows: np.ndarray,
+    source_offsets: np.ndarray,
+    places: np.ndarray,
+    offsets: np.ndarray,
+    out_ids: np.ndarray,
+    out_similarities: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    """Put each direction's members in its stead, equal similarities by lower id, and repeat for equal targets."""
+    k = numbers.shape[1]
+    for direction in range(numbers.shape[0]):
+        ids, values = out_ids[places[offsets[direction]]], out_similarities[places[offsets[direction]]]
+        count = 0
+        for rank in range(k):
+            number, similarity = numbers[direction, rank], similarities[direction, rank]
+            if number < 0 or (count == k and similarity < values[k - 1]):
+                break
+            for position in range(source_offsets[number], source_offsets[number + 1]):
+                member = source_rows[position]
+                if count == k and member > ids[k - 1]:
                     break  # members rise, so the rest of them rank lower still
                 slot = count if count < k else k - 1
-                while slot > 0 and (
-                    similarities[row, slot - 1] < similarity
-                    or (similarities[row, slot - 1] == similarity and ids[row, slot - 1] > member)
-                ):
-                    similarities[row, slot] = similarities[row, slot - 1]
-                    ids[row, slot] = ids[row, slot - 1]
+                while slot > 0 and values[slot - 1] == similarity and ids[slot - 1] > member:
+                    ids[slot], values[slot] = ids[slot - 1], values[slot - 1]
                     slot -= 1
-                similarities[row, slot] = similarity
-                ids[row, slot] = member
-                if count < k:
-                    count += 1
-                worst = similarities[row, k - 1] if count == k else np.float32(-2.0)
+                ids[slot], values[slot] = member, similarity
+                count = min(count + 1, k)
+        for position in range(offsets[direction] + 1, offsets[direction + 1]):
+            out_ids[places[position]] = ids
+            out_similarities[places[position]] = values

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from scipy.special import entr
+
+from wechsel_core.numerics.parallel import run_blocks
+from wechsel_core.numerics.rows import Rows, blocks_of
+
+#: Tokens whose rows a thread mixes in one go.
+MIXED_ROWS = 1024
 
 
 def softmax_weights(similarities: np.ndarray, ids: np.ndarray, *, neighbors: int, temperature: float) -> np.ndarray:
@@ -25,20 +32,25 @@ def softmax_weights(similarities: np.ndarray, ids: np.ndarray, *, neighbors: int
     ndarray of float64, shape (n_tokens, n_stored)
         Rows sum to 1, or to 0 where a token has no neighbour at all; columns beyond ``neighbors`` are 0.
     """
-    taking_part = ids[:, :neighbors] >= 0
-    scaled = np.where(taking_part, similarities[:, :neighbors].astype(np.float64) / temperature, -np.inf)
-    peak = np.max(scaled, axis=1, keepdims=True, initial=-np.inf)
-    raw = np.exp(scaled - np.where(np.isfinite(peak), peak, 0.0))
-    total = raw.sum(axis=1, keepdims=True)
     weights = np.zeros(similarities.shape, dtype=np.float64)
-    weights[:, :neighbors] = np.divide(raw, total, out=np.zeros_like(raw), where=total > 0)
+    for block in blocks_of(*similarities.shape):
+        taking_part = ids[block, :neighbors] >= 0
+        scaled = np.where(taking_part, similarities[block, :neighbors].astype(np.float64) / temperature, -np.inf)
+        peak = np.max(scaled, axis=1, keepdims=True, initial=-np.inf)
+        raw = np.exp(scaled - np.where(np.isfinite(peak), peak, 0.0))
+        total = raw.sum(axis=1, keepdims=True)
+        np.divide(raw, total, out=weights[block, :neighbors], where=total > 0)
     return weights
 
 
 def effective_neighbors(weights: np.ndarray) -> np.ndarray:
     """exp(entropy) of each row of weights: 1 = one neighbour takes all, k = all k alike; 0 without neighbours."""
-    logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
-    return np.where(weights.sum(axis=1) > 0, np.exp(-(weights * logs).sum(axis=1)), 0.0)
+    effective = np.zeros(len(weights), dtype=np.float64)
+    for block in blocks_of(*weights.shape):
+        some = weights[block]
+        entropy = entr(some).sum(axis=1)
+        effective[block] = np.where(some.sum(axis=1) > 0, np.exp(entropy), 0.0)
+    return effective
 
 
 def mix_rows(matrix: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -55,16 +67,49 @@ def mix_rows(matrix: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> np.nda
     -------
     ndarray of float32, shape (n_tokens, dim)
         Summed in float64, nearest neighbour first.
+
+    Raises
+    ------
+    ValueError
+        If an id is beyond the matrix: the compiled loop would read what lies behind it.
     """
+    if ids.size and ids.max() >= len(matrix):
+        raise ValueError(f"id {ids.max()} in a matrix of {len(matrix)} rows")
     out = np.empty((len(ids), matrix.shape[1]), dtype=np.float32)
-    _mix(np.ascontiguousarray(matrix, dtype=np.float32), ids.astype(np.int64), weights.astype(np.float64), out)
+    matrix = np.ascontiguousarray(matrix, dtype=np.float32)
+    ids, weights = ids.astype(np.int64, copy=False), weights.astype(np.float64, copy=False)
+
+    def mix(start: int) -> None:
+        block = slice(start, start + MIXED_ROWS)
+        _mix(matrix, ids[block], weights[block], out[block])
+
+    run_blocks(mix, range(0, len(ids), MIXED_ROWS))
     return out
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+def column_moments(matrix: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, float32, shape (dim,), summed in float32 as numpy does.
+
+    The same bits as ``matrix.mean(axis=0)`` and ``matrix.std(axis=0)`` of a float32 matrix, which the reference
+    package takes, without a difference of the size of the matrix. Half precision would lose the sum of 50,000
+    squares, so other types are summed as float32 too.
+    """
+    mean, squares = np.zeros(matrix.shape[1], dtype=np.float32), np.zeros(matrix.shape[1], dtype=np.float32)
+    n_rows = np.float32(len(matrix))
+    blocks = blocks_of(len(matrix), matrix.shape[1])
+    for block in blocks:
+        _add_rows(matrix[block].astype(np.float32, order="C", copy=False), mean)
+    mean /= n_rows
+    for block in blocks:
+        _add_squares(matrix[block].astype(np.float32, order="C", copy=False), mean, squares)
+    return mean, np.sqrt(squares / n_rows)
+
+
+@numba.njit(cache=True, nogil=True)
 def _mix(matrix: np.ndarray, ids: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:  # pragma: no cover
-    for token in numba.prange(ids.shape[0]):
-        row = np.zeros(matrix.shape[1], dtype=np.float64)
+    row = np.empty(matrix.shape[1], dtype=np.float64)
+    for token in range(ids.shape[0]):
+        row[:] = 0
         for place in range(ids.shape[1]):
             weight = weights[token, place]
             if weight > 0:
@@ -73,3 +118,18 @@ def _mix(matrix: np.ndarray, ids: np.ndarray, weights: np.ndarray, out: np.ndarr
                     row[column] += weight * matrix[source, column]
         for column in range(matrix.shape[1]):
             out[token, column] = row[column]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_rows(block: np.ndarray, sums: np.ndarray) -> None:  # pragma: no cover - compiled
+    for row in range(block.shape[0]):
+        for column in range(block.shape[1]):
+            sums[column] += block[row, column]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_squares(block: np.ndarray, mean: np.ndarray, sums: np.ndarray) -> None:  # pragma: no cover - compiled
+    for row in range(block.shape[0]):
+        for column in range(block.shape[1]):
+            difference = block[row, column] - mean[column]
+            sums[column] += difference * difference

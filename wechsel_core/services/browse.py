@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wechsel_core import assets, catalogue
+from wechsel_core.types import Progress
 
 
 def models() -> list[dict[str, Any]]:
@@ -49,11 +50,11 @@ def assets_listed() -> list[dict[str, Any]]:
     ]
 
 
-def fetch_asset(name: str) -> str:
-    """Fetch an entry and return where it lies."""
-    return str(assets.fetch(catalogue.load_catalogue().asset(name)))
+def fetch_asset(name: str, progress: Progress | None = None) -> str:
+    """Fetch an entry and return where it lies; an unknown name is refused with near ones."""
+    return str(assets.fetch(catalogue.load_catalogue().asset(name), progress=progress))
 
 
-def verify_asset(name: str) -> None:
+def verify_asset(name: str, progress: Progress | None = None) -> None:
     """Check a fetched entry against its hashes; ``AssetError`` says what is wrong."""
-    assets.verify(catalogue.load_catalogue().asset(name))
+    assets.verify(catalogue.load_catalogue().asset(name), progress=progress)

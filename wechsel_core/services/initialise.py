@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +13,29 @@ from typing import Any
 import numpy as np
 
 from wechsel_core import paths
-from wechsel_core.alignment import align
+from wechsel_core.alignment import DictionaryAlignment
 from wechsel_core.config import InitConfig, config_hash
-from wechsel_core.errors import ConfigError, ModelError
+from wechsel_core.errors import ConfigError, ModelError, OutputError
 from wechsel_core.numerics.align import rotate
-from wechsel_core.results import write_manifest, write_neighbors, write_tokens
+from wechsel_core.results import (
+    STATIC_SPACE,
+    StaticSpace,
+    write_manifest,
+    write_neighbors,
+    write_static_space,
+    write_tokens,
+)
 from wechsel_core.services.folders import check_place, new_folder
 from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.manifest import build_manifest
-from wechsel_core.subword_embeddings import choose_mode, subword_embeddings
-from wechsel_core.transfer.result import TransferResult, new_rows
+from wechsel_core.services.row_notes import RowNotes, norms_of
+from wechsel_core.services.static_space import make_static_space
+from wechsel_core.transfer.result import TransferPlan, row_blocks
 from wechsel_core.transfer.roles import byte_copies, equal_string_copies, neighbor_candidates, special_copies
-from wechsel_core.transfer.wechsel import REFERENCE_SEED, transfer_embeddings
+from wechsel_core.transfer.wechsel import REFERENCE_SEED, plan_transfer
 from wechsel_core.types import Progress, TokenTable
+
+_WRITING = "Mixing rows and writing the model"
 
 
 def default_out(config: InitConfig) -> Path:
@@ -64,21 +76,31 @@ def initialise(
     timer = Timer()
     inputs = open_inputs(config, tell)
     timer.lap("load")
-    made = transfer_from_objects(inputs, config, tell, timer)
-    tell(0.8, "Installing the embeddings")
-    from wechsel_core.models import install_embeddings, save_result_model
+    tell(0.35, "Reading both vocabularies")
+    from wechsel_core.models import Transplant
+    from wechsel_core.tokenizers.table import token_table
 
-    model = install_embeddings(
-        inputs.source.model, made.result.matrix, made.output_rows, made.output_bias, roles=made.target_table.roles
-    )
-    timer.lap("install")
-    tell(0.9, "Writing the result")
+    tables = token_table(inputs.source.tokenizer), token_table(inputs.target_tokenizer)
+    model = Transplant(inputs.source, len(tables[1]), tables[1].roles)
+    _check_room(out, model.n_bytes)
+    source_norms = _checked_norms(config, tables[0], inputs.source)
+    timer.lap("vocabularies")
+    made = transfer_from_objects(inputs, *tables, config, tell, timer)
     with new_folder(out, force=force) as partial:
-        save_result_model(model, inputs.target_tokenizer, partial)
-        write_neighbors(partial, made.result, made.source_table, made.target_table)
-        write_tokens(partial, made.result, made.source_table, made.target_table)
-        timer.lap("write")
-        manifest = {**made.manifest, "timings": timer.seconds}
+        tell(0.8, _WRITING)
+        notes = RowNotes(made.plan.kind)
+        mixing = _mixing(inputs.source.skeleton.rows, len(tables[0]), made.plan, config, notes)
+        model.write(partial, inputs.target_tokenizer, mixing, lambda share: tell(0.8 + 0.1 * share, _WRITING))
+        timer.lap("model")
+        tell(0.9, "Writing the result")
+        write_neighbors(partial, made.plan, *tables)
+        write_tokens(partial, made.plan, *tables, notes.norms)
+        write_static_space(partial / STATIC_SPACE, made.space)
+        timer.lap("tables")
+        tell(0.95, "Noting what went in")  # hashes every input
+        manifest = build_manifest(config, inputs, made.aligned, made.plan, tables[1], source_norms, notes, made.mode)
+        timer.lap("hashes")
+        manifest["timings"] = timer.seconds
         write_manifest(partial, manifest)
         tell(1.0, "Done")  # the last chance to cancel: beyond this the result is there
     return {**manifest, "path": str(out)}
@@ -86,75 +108,60 @@ def initialise(
 
 @dataclass(frozen=True, eq=False)
 class Transferred:
-    """A transfer before it is installed: rows with provenance, both vocabularies, and the record of it all."""
+    """A transfer before its rows are made: who mixes whom, and how that was found."""
 
-    result: TransferResult
-    source_table: TokenTable
-    target_table: TokenTable
-    output_rows: np.ndarray | None  #: untied output embeddings, (n_target_tokens, dim)
-    output_bias: np.ndarray | None  #: (n_target_tokens,)
-    manifest: dict[str, Any]
+    plan: TransferPlan
+    aligned: DictionaryAlignment
+    mode: str
+    space: StaticSpace
 
 
-def transfer_from_objects(inputs: TransferInputs, config: InitConfig, tell: Progress, timer: Timer) -> Transferred:
-    """Align, find neighbours and mix rows, with everything opened already."""
-    from wechsel_core.models import input_matrix, output_bias, output_matrix
-    from wechsel_core.tokenizers.table import token_table
-
-    tell(0.35, "Reading both vocabularies")
-    source_table, target_table = token_table(inputs.source.tokenizer), token_table(inputs.target_tokenizer)
-    source_matrix = input_matrix(inputs.source.model)
-    _check_sizes(config, source_table, source_matrix, inputs.source.name)
-    source_matrix = source_matrix[: len(source_table)]
-    timer.lap("vocabularies")
-    tell(0.4, "Aligning the static vectors")
-    reference = config.compat == "reference"
-    aligned = align(
-        inputs.dictionary,
-        inputs.source_vectors,
-        inputs.target_vectors,
-        case_variants="reference" if reference else "unique",
-        seed=config.seed,
-    )
-    timer.lap("align")
-    tell(0.5, "Building subword embeddings")
-    mode = choose_mode(config.mode, inputs.source_vectors, inputs.target_vectors)
-    options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": reference}
-    source_subwords = subword_embeddings(source_table, inputs.source.tokenizer, inputs.source_vectors, **options)
-    target_subwords = subword_embeddings(target_table, inputs.target_tokenizer, inputs.target_vectors, **options)
-    source_subwords = rotate(source_subwords, aligned.alignment.rotation)
-    timer.lap("subwords")
-    tell(0.6, "Finding neighbours and mixing rows")
-    result = _transfer(config, source_table, target_table, source_subwords, target_subwords, source_matrix)
-
-    def lay_over(values: np.ndarray | None) -> np.ndarray | None:
-        if values is None:
-            return None
-        columns = values[: len(source_table)].reshape(len(source_table), -1)
-        seed = REFERENCE_SEED if reference else config.seed
-        mixed = new_rows(columns, result.neighbor_ids, result.weights, result.kind, seed=seed, legacy=reference)
-        return mixed.reshape(-1, *values.shape[1:])
-
-    output_rows = lay_over(output_matrix(inputs.source.model))
-    bias = lay_over(output_bias(inputs.source.model))
-    timer.lap("transfer")
-    manifest = build_manifest(config, inputs, aligned, result, target_table, mode)
-    return Transferred(result, source_table, target_table, output_rows, bias, manifest)
+def transfer_from_objects(
+    inputs: TransferInputs,
+    source_table: TokenTable,
+    target_table: TokenTable,
+    config: InitConfig,
+    tell: Progress,
+    timer: Timer,
+) -> Transferred:
+    """Align and find neighbours, with everything opened already."""
+    aligned, mode, space = make_static_space(inputs, config, source_table, target_table, tell)
+    source_subwords = rotate(space.source, space.rotation)
+    timer.lap("static space")
+    tell(0.6, "Finding neighbours")
+    plan = _plan(config, source_table, target_table, source_subwords, space.target)
+    timer.lap("neighbours")
+    return Transferred(plan, aligned, mode, space)
 
 
-def _transfer(
+def _mixing(
+    rows: Mapping[str, Any], n_source: int, plan: TransferPlan, config: InitConfig, notes: RowNotes
+) -> Callable[[str], Iterable[np.ndarray]]:
+    """The new rows of each part of the vocabulary, mixed while they are asked for; input rows are noted."""
+    legacy = config.compat == "reference"
+    seed = REFERENCE_SEED if legacy else config.seed
+
+    def new_rows(part: str) -> Iterable[np.ndarray]:
+        blocks = row_blocks(rows[part].first(n_source), plan, seed=seed, legacy=legacy)
+        return notes.taking(blocks) if part == "input" else blocks
+
+    return new_rows
+
+
+def _plan(
     config: InitConfig,
     source: TokenTable,
     target: TokenTable,
     source_subwords: np.ndarray,
     target_subwords: np.ndarray,
-    source_matrix: np.ndarray,
-) -> TransferResult:
+) -> TransferPlan:
+    from wechsel_core.torch_similarity import best_nearest_rows
+
     common: dict[str, Any] = {
         "neighbors": config.neighbors,
         "temperature": config.temperature,
-        "seed": config.seed,
         "compat": config.compat,
+        "nearest": best_nearest_rows(),
     }
     if config.compat == "reference":
         common["copies"] = equal_string_copies(source, target)
@@ -166,20 +173,38 @@ def _transfer(
         if config.prefer_word_initial:
             common["source_groups"] = source.word_initial.astype(np.int8)
             common["target_groups"] = target.word_initial.astype(np.int8)
-    return transfer_embeddings(source_subwords, target_subwords, source_matrix, **common)
+    return plan_transfer(source_subwords, target_subwords, **common)
 
 
-def _check_sizes(config: InitConfig, table: TokenTable, matrix: np.ndarray, name: str) -> None:
-    if len(matrix) < len(table):
+def _checked_norms(config: InitConfig, table: TokenTable, source: Any) -> np.ndarray:
+    """Lengths of the source rows, one a token, once sizes and values have been looked at."""
+    rows = source.skeleton.rows
+    if len(rows["input"]) < len(table):
         raise ModelError(
-            f"{name} has {len(matrix)} embedding rows and a tokenizer of {len(table)} tokens",
+            f"{source.name} has {len(rows['input'])} embedding rows and a tokenizer of {len(table)} tokens",
             "a row for every token",
             "give a model with its own tokenizer",
         )
     if config.neighbors > len(table):
         raise ConfigError(f"neighbors is {config.neighbors}", f"at most the source vocabulary's {len(table)}", "try 10")
-    if not np.isfinite(matrix).all():
-        raise ModelError(f"the embeddings of {name} hold NaN or infinity", "finite weights", "use another model")
+    norms = {part: norms_of(rows[part]) for part in rows}
+    for part, lengths in norms.items():
+        if not np.isfinite(lengths).all():
+            raise ModelError(
+                f"the {part} embeddings of {source.name} hold NaN or infinity", "finite weights", "use another model"
+            )
+    return norms["input"][: len(table)]
+
+
+def _check_room(out: Path, n_bytes: int) -> None:
+    place = next(folder for folder in out.parents if folder.exists())
+    free = shutil.disk_usage(place).free
+    if free < n_bytes:
+        raise OutputError(
+            f"{place} has {free / 1e9:.1f} GB free",
+            f"room for the model's {n_bytes / 1e9:.1f} GB",
+            "free some or choose another place",
+        )
 
 
 class Timer:

@@ -21,7 +21,7 @@ SOURCE_LANGUAGE = "en"
 class TransferInputs:
     """Everything that one initialisation works on, opened and checked."""
 
-    source: Any  # models.SourceModel
+    source: Any  # models.Checkpoint
     target_tokenizer: Any
     source_vectors: StaticVectors
     target_vectors: StaticVectors
@@ -30,10 +30,8 @@ class TransferInputs:
 
 def resolve(kind: catalogue.Kind, name: str, progress: Progress | None = None) -> Path | str:
     """The local path of a catalogue name of that kind, fetched if need be; any other name as it is."""
-    for entry in catalogue.load_catalogue().find(kind):
-        if entry.name == name:
-            return assets.fetch(entry, progress=progress)
-    return name
+    entry = catalogue.load_catalogue().named(name, kind)
+    return assets.fetch(entry, progress=progress) if entry else name
 
 
 def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str | None = None) -> str:
@@ -58,7 +56,7 @@ def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str |
 
 def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
     """Open all inputs of a configuration, cheapest checks first, so that a slip shows before a long load."""
-    from wechsel_core.models import load_model
+    from wechsel_core.models import open_checkpoint
 
     dictionary_name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
     dictionary = read_dictionary(Path(resolve("dictionary", dictionary_name, progress)))
@@ -68,7 +66,7 @@ def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
     if source_vectors.dim != target_vectors.dim:
         source_vectors, target_vectors = _same_dimension(source_vectors, target_vectors, config.reduce_dimension)
     progress(0.1, f"Loading {config.source}")
-    source = load_model(resolve("model", config.source, progress))
+    source = open_checkpoint(resolve("model", config.source, progress), progress=progress)
     progress(0.3, "Preparing the target tokenizer")
     tokenizer = _target_tokenizer(config, source, progress)
     return TransferInputs(source, tokenizer, source_vectors, target_vectors, dictionary)

@@ -13,13 +13,18 @@ import numpy as np
 from wechsel_core import __version__
 from wechsel_core.alignment import DictionaryAlignment
 from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.dictionaries import Coverage
 from wechsel_core.results import SCHEMA_VERSION
 from wechsel_core.services.inputs import TransferInputs
+from wechsel_core.services.row_notes import RowNotes
 from wechsel_core.tokenizers.table import backend_of
-from wechsel_core.transfer.result import TokenKind, TransferResult
-from wechsel_core.types import TokenTable
+from wechsel_core.transfer.result import TokenKind, TransferPlan
+from wechsel_core.types import BilingualDictionary, TokenTable
 from wechsel_core.vectors.base import StaticVectors
 
+#: Dropped pairs kept of each reason, for the eye.
+DROPPED_EXAMPLES = 20
+NORM_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _LIBRARIES = ("numpy", "scipy", "torch", "transformers", "tokenizers", "gensim", "safetensors")
 _BEYOND_PAPER = {
     "copy_byte_pieces": "byte pieces copied from the source's",
@@ -32,8 +37,10 @@ def build_manifest(
     config: InitConfig,
     inputs: TransferInputs,
     aligned: DictionaryAlignment,
-    result: TransferResult,
+    plan: TransferPlan,
     target: TokenTable,
+    source_norms: np.ndarray,
+    notes: RowNotes,
     mode: str,
 ) -> dict[str, Any]:
     """``wechsel.json`` without its timings."""
@@ -44,33 +51,42 @@ def build_manifest(
         "config": config.to_dict(),
         "config_hash": config_hash(config.to_dict()),
         "mode": mode,
-        "inputs": {
-            "source_model": {
-                "name": inputs.source.name, "kind": inputs.source.kind, "sha256": inputs.source.weights_sha256(),
-            },
-            "source_vectors": _vectors_record(inputs.source_vectors),
-            "target_vectors": _vectors_record(inputs.target_vectors),
-            "dictionary": {"name": inputs.dictionary.name, "sha256": inputs.dictionary.sha256},
-            "source_tokenizer": _tokenizer_record(inputs.source.tokenizer),
-            "target_tokenizer": _tokenizer_record(inputs.target_tokenizer),
-        },
+        "inputs": inputs_record(config, inputs),
         "versions": {
             "wechsel_core": __version__, "python": platform.python_version(),
             **{name: version(name) for name in _LIBRARIES},
         },
-        "counts": _counts(result, target),
+        "counts": _counts(plan, target, notes),
         "alignment": {
             "pairs_offered": coverage.n_offered,
             "pairs_usable": len(coverage.usable),
             "pairs_multiword": coverage.n_multiword,
             "pairs_source_unknown": coverage.n_source_unknown,
             "pairs_target_unknown": coverage.n_target_unknown,
+            "dropped_examples": _dropped_examples(aligned.coverage, inputs.dictionary),
+            "covered_words": aligned.covered_words,
             "rows": fitted.n_pairs,
             "relative_residual": round(fitted.relative_residual, 6),
+            "pair_cosine": round(aligned.pair_cosine, 6),
             "held_out": aligned.held_out,
         },
+        "norms": _norms(source_norms, notes),
         "options_beyond_paper": [text for name, text in _BEYOND_PAPER.items() if getattr(config, name)],
-        "warnings": _warnings(aligned, result, inputs.source_vectors.dim),
+        "warnings": _warnings(aligned, plan, inputs.source_vectors.dim),
+    }  # fmt: skip
+
+
+def inputs_record(config: InitConfig, inputs: TransferInputs) -> dict[str, Any]:
+    """Names and hashes of everything that an initialisation read."""
+    return {
+        "source_model": {
+            "name": config.source, "kind": inputs.source.kind, "sha256": inputs.source.weights_sha256(),
+        },
+        "source_vectors": _vectors_record(inputs.source_vectors),
+        "target_vectors": _vectors_record(inputs.target_vectors),
+        "dictionary": {"name": inputs.dictionary.name, "sha256": inputs.dictionary.sha256},
+        "source_tokenizer": _tokenizer_record(inputs.source.tokenizer),
+        "target_tokenizer": _tokenizer_record(inputs.target_tokenizer),
     }  # fmt: skip
 
 
@@ -87,20 +103,40 @@ def _tokenizer_record(tokenizer: Any) -> dict[str, Any]:
     return {"tokens": len(tokenizer), "sha256": hashlib.sha256(content.encode()).hexdigest()}
 
 
-def _counts(result: TransferResult, target: TokenTable) -> dict[str, int]:
-    mixed = result.matrix[result.kind == TokenKind.MIXED]
+def _counts(plan: TransferPlan, target: TokenTable, notes: RowNotes) -> dict[str, int]:
     return {
-        "tokens": len(result.kind),
-        "mixed": len(mixed),
-        "copied": int((result.kind == TokenKind.COPIED).sum()),
-        "fallback": int((result.kind == TokenKind.FALLBACK).sum()),
+        "tokens": len(plan.kind),
+        "mixed": int((plan.kind == TokenKind.MIXED).sum()),
+        "copied": int((plan.kind == TokenKind.COPIED).sum()),
+        "fallback": int((plan.kind == TokenKind.FALLBACK).sum()),
         "byte_pieces": sum(1 for piece in target.byte_pieces if piece),
-        "byte_pieces_copied": int((result.kind == TokenKind.BYTE_PIECE).sum()),
-        "duplicate_rows": len(mixed) - len(np.unique(mixed, axis=0)) if len(mixed) else 0,
+        "byte_pieces_copied": int((plan.kind == TokenKind.BYTE_PIECE).sum()),
+        "duplicate_rows": notes.duplicates,
     }
 
 
-def _warnings(aligned: DictionaryAlignment, result: TransferResult, dim: int) -> list[str]:
+def _dropped_examples(coverage: Coverage, dictionary: BilingualDictionary) -> dict[str, list[list[str]]]:
+    """Pairs of each reason, spread over the whole file: its head may be one letter of the alphabet."""
+    spread = {
+        reason: places[np.linspace(0, len(places) - 1, min(len(places), DROPPED_EXAMPLES)).astype(int)]
+        for reason, places in coverage.dropped.items()
+    }
+    return {reason: [list(dictionary.pairs[i]) for i in places] for reason, places in spread.items()}
+
+
+def _norms(source_norms: np.ndarray, notes: RowNotes) -> dict[str, list[float]]:
+    """Quantiles of the lengths of embedding rows: all English ones, and the new ones that were mixed."""
+    lengths = {"source": source_norms, "mixed": notes.mixed_norms}
+    return {
+        "quantiles": list(NORM_QUANTILES),
+        **{
+            name: [float(f"{v:.6g}") for v in np.quantile(n, NORM_QUANTILES)] if len(n) else []
+            for name, n in lengths.items()
+        },
+    }
+
+
+def _warnings(aligned: DictionaryAlignment, plan: TransferPlan, dim: int) -> list[str]:
     found = []
     usable = len(aligned.coverage.usable)
     if usable < dim:
@@ -108,7 +144,7 @@ def _warnings(aligned: DictionaryAlignment, result: TransferResult, dim: int) ->
             f"The dictionary has {usable} usable pairs for vectors of {dim} dimensions; with fewer pairs than "
             "dimensions the rotation is not determined. Use a larger dictionary."
         )
-    fallback = float((result.kind == TokenKind.FALLBACK).mean())
+    fallback = float((plan.kind == TokenKind.FALLBACK).mean())
     if fallback > 0.1:
         found.append(
             f"{fallback:.0%} of the tokens have no static vector and got a random row. Use vectors with n-grams "

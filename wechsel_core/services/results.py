@@ -9,27 +9,37 @@ import pandas as pd
 
 from wechsel_core import paths
 from wechsel_core.errors import InputError, OutputError
-from wechsel_core.results import NEIGHBORS, TOKENS, read_manifest, read_table
+from wechsel_core.results import NEIGHBORS, SOURCE_TOKENS, TOKENS, read_manifest, read_table
+
+#: Inputs that a person may give in place of the catalogue's: results may differ in these alone.
+_GIVEN = ("source_vectors", "target_vectors", "dictionary", "target_tokenizer", "tokenizer_corpus")
 
 
 def result_folder(result_id: str) -> Path:
-    """The folder of a result made by the app.
+    """The folder of a result made by the app, or of an example that came with the lab.
 
     Raises
     ------
     OutputError
         If there is no such result; an id that leads out of the results folder counts as none.
     """
-    folder = paths.results_dir() / result_id
     plain = 0 < len(result_id) < 200 and Path(result_id).name == result_id and not result_id.startswith(".")
-    if not plain or not folder.is_dir():
+    places = [root / result_id for root in (paths.results_dir(), paths.examples_dir())] if plain else []
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
         raise OutputError(f"no result {result_id!r}", "the id of a result that is there", "choose one from the list")
     return folder
 
 
 def list_results() -> list[dict[str, Any]]:
-    """All results of the app, newest first; folders that hold no readable result are passed over."""
-    root = paths.results_dir()
+    """All results of the app, newest first, then the examples; folders without a readable result are passed over."""
+    own = _results_in(paths.results_dir())
+    taken = {entry["id"] for entry in own}
+    examples = [entry for entry in _results_in(paths.examples_dir()) if entry["id"] not in taken]
+    return [entry | {"example": False} for entry in own] + [entry | {"example": True} for entry in examples]
+
+
+def _results_in(root: Path) -> list[dict[str, Any]]:
     found = []
     for folder in sorted(root.iterdir()) if root.is_dir() else []:
         if folder.name.startswith(".") or not folder.is_dir():
@@ -42,6 +52,7 @@ def list_results() -> list[dict[str, Any]]:
                 "path": str(folder),
                 "created": manifest["created"],
                 "counts": manifest["counts"],
+                "given": {name: Path(config[name]).name for name in _GIVEN if config.get(name)},
                 **{name: config[name] for name in ("source", "target_language", "method", "neighbors", "temperature")},
             }
         except (OutputError, KeyError, TypeError):
@@ -60,32 +71,6 @@ def tokens(result_id: str) -> pd.DataFrame:
     return tokens_in(result_folder(result_id))
 
 
-def neighbors(result_id: str, target_id: int, top: int = 10) -> pd.DataFrame:
-    """The nearest source tokens of a target token: rank, source_id, source_token, source_text, similarity, weight."""
-    return neighbors_in(result_folder(result_id), target_id, top)
-
-
-def fed_by(result_id: str, source_query: str, top: int = 50) -> pd.DataFrame:
-    """The target tokens that a source token goes into, by falling weight.
-
-    ``source_query`` is the text of a source token, white space at its ends ignored, or its vocabulary string.
-    Columns: target_id, target_token, target_text, similarity, weight.
-    """
-    folder = result_folder(result_id)
-    read_manifest(folder)
-    texts = read_table(folder, "source_tokens.parquet")
-    ids = texts.loc[texts["text"].str.strip() == source_query.strip(), "source_id"].tolist()
-    filters: list[Any] = [("source_id", "in", ids)] if ids else [("source_token", "=", source_query)]
-    rows = read_table(folder, NEIGHBORS, filters=[*filters, ("weight", ">", 0)])
-    target_texts = tokens_in(folder)["text"]
-    rows["target_text"] = target_texts.to_numpy()[rows["target_id"].to_numpy()]
-    # Both " the" and "the" may feed one target token: their weights add up.
-    merged = rows.groupby(["target_id", "target_token", "target_text"], observed=True, as_index=False).agg(
-        similarity=("similarity", "max"), weight=("weight", "sum")
-    )
-    return merged.sort_values(["weight", "target_id"], ascending=[False, True]).head(top).reset_index(drop=True)
-
-
 def find_token(result_id: str, query: str) -> int:
     """The target token that a text means (see ``find_token_in``)."""
     return find_token_in(result_folder(result_id), query)
@@ -98,10 +83,10 @@ def tokens_in(folder: Path) -> pd.DataFrame:
 
 
 def neighbors_in(folder: Path, target_id: int, top: int = 10) -> pd.DataFrame:
-    """``neighbors`` for any result folder."""
+    """The nearest source tokens of a target token: rank, source_id, source_token, source_text, similarity, weight."""
     read_manifest(folder)
     rows = read_table(folder, NEIGHBORS, filters=[("target_id", "=", int(target_id)), ("rank", "<=", int(top))])
-    texts = read_table(folder, "source_tokens.parquet")["text"].to_numpy()
+    texts = read_table(folder, SOURCE_TOKENS)["text"].to_numpy()
     rows["source_text"] = texts[rows["source_id"].to_numpy()]
     columns = ["rank", "source_id", "source_token", "source_text", "similarity", "weight"]
     return rows.sort_values("rank")[columns].reset_index(drop=True)

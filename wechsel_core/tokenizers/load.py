@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from wechsel_core.assets.hub import explain, hub_errors, hub_reachable
-from wechsel_core.errors import TokenizerError
+from wechsel_core.assets.hub import fetch_tokenizer
+from wechsel_core.errors import AssetError, TokenizerError
 from wechsel_core.tokenizers.table import ROLES, backend_of, token_roles
 from wechsel_core.types import TokenTable
 
@@ -50,15 +50,14 @@ def load_tokenizer(source: str | Path, *, revision: str | None = None) -> Any:
     if path.is_file():
         return _from_file(path)
     if path.is_dir():
-        if not any((path / name).is_file() for name in _FILES):
-            raise TokenizerError(
-                f"{path} holds no tokenizer", "a tokenizer.json", "save one there, or choose another folder"
-            )
-        return _from_pretrained(str(path))
+        return _from_folder(path, str(path))
     if isinstance(source, Path) or path.is_absolute() or str(source).startswith((".", "~")):
         raise TokenizerError(f"{source} does not exist", "a folder or a tokenizer.json", "correct the path")
-    with hub_errors(str(source), TokenizerError):
-        return _from_pretrained(str(source), revision=revision, local_files_only=not hub_reachable())
+    try:
+        folder = fetch_tokenizer(str(source), revision=revision)
+    except AssetError as error:
+        raise TokenizerError(error.found, error.expected, error.remedy) from error
+    return _from_folder(folder, f"{str(source)!r} on the Hugging Face hub")
 
 
 def _from_file(path: Path) -> Any:
@@ -79,22 +78,22 @@ def _from_file(path: Path) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False, **roles)
 
 
-def _from_pretrained(source: str, **options: Any) -> Any:
+def _from_folder(folder: Path, name: str) -> Any:
     from transformers import AutoTokenizer
 
+    if not any((folder / file).is_file() for file in _FILES):
+        raise TokenizerError(f"{name} holds no tokenizer", "a tokenizer.json", "save one there, or choose another")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **options)
-    except Exception as error:
-        if explain(error, source) and not Path(source).is_dir():
-            raise  # the caller tells the hub's errors apart
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # transformers raises nearly anything on malformed files
         raise TokenizerError(
-            f"the tokenizer of {source} cannot be read ({_first_line(error)})",
+            f"the tokenizer of {name} cannot be read ({_first_line(error)})",
             "a tokenizer that transformers reads without code of its own",
             "choose another tokenizer",
         ) from error
     backend_of(tokenizer)
     if not tokenizer.get_vocab():
-        raise TokenizerError(f"the tokenizer of {source} is empty", "a vocabulary", "choose another tokenizer")
+        raise TokenizerError(f"the tokenizer of {name} is empty", "a vocabulary", "choose another tokenizer")
     return tokenizer
 
 

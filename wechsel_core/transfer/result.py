@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from wechsel_core.numerics.weighting import mix_rows
+from wechsel_core.numerics.rows import Rows, blocks_of
+from wechsel_core.numerics.weighting import column_moments, mix_rows
 
 
 class TokenKind(IntEnum):
@@ -20,12 +22,11 @@ class TokenKind(IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class TransferResult:
-    """New rows with their provenance.
+class TransferPlan:
+    """Which source rows make which target row, before any row is made.
 
     Attributes
     ----------
-    matrix : ndarray of float32, shape (n_target_tokens, dim)
     neighbor_ids : ndarray of int64, shape (n_target_tokens, n_stored)
         Source tokens by falling similarity; -1 is an empty place.
     similarities : ndarray of float32, shape (n_target_tokens, n_stored)
@@ -34,6 +35,16 @@ class TransferResult:
     kind : ndarray of uint8, shape (n_target_tokens,)
         ``TokenKind`` values.
     """
+
+    neighbor_ids: np.ndarray
+    similarities: np.ndarray
+    weights: np.ndarray
+    kind: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TransferResult:
+    """New rows with their provenance: ``matrix``, float32, (n_target_tokens, dim), and a ``TransferPlan``'s arrays."""
 
     matrix: np.ndarray
     neighbor_ids: np.ndarray
@@ -57,29 +68,85 @@ def new_rows(
     ----------
     source_matrix : ndarray, shape (n_source_tokens, dim)
     neighbor_ids, weights, kind
-        As in ``TransferResult``.
+        As in ``TransferPlan``.
     seed, legacy
-        Of the fallback rows' draw (see ``fallback_rows``).
+        Of the fallback rows' draw (see ``draw_fallback``).
 
     Returns
     -------
     ndarray of float32, shape (n_target_tokens, dim)
     """
     out = mix_rows(source_matrix, neighbor_ids, weights)
-    rows = np.flatnonzero(kind == TokenKind.FALLBACK)
-    if len(rows):
-        out[rows] = fallback_rows(source_matrix, len(out), seed=seed, legacy=legacy)[rows]
+    draw_fallback(out, np.flatnonzero(kind == TokenKind.FALLBACK), source_matrix, seed=seed, legacy=legacy)
     return out
 
 
-def fallback_rows(source_matrix: np.ndarray, n_rows: int, *, seed: int, legacy: bool = False) -> np.ndarray:
-    """Rows from Normal(mean, std) per dimension of the source matrix, float32, shape (n_rows, dim).
+def row_blocks(source_matrix: Rows, plan: TransferPlan, *, seed: int, legacy: bool = False) -> Iterator[np.ndarray]:
+    """``new_rows`` a block at a time, from the first target token on, of a matrix that is read as it is needed.
 
-    One row is drawn for every target token, used or not, so that a token's row depends on its id and the seed
-    alone. ``legacy`` draws from ``RandomState`` in place of the generator, the reference's way.
+    Parameters
+    ----------
+    source_matrix : Rows
+        An array, or anything with a ``shape`` that gives float32 rows for a slice or an array of ids.
+    plan : TransferPlan
+    seed, legacy
+        As in ``new_rows``.
+
+    Yields
+    ------
+    ndarray of float32, shape (n, dim)
+        1 M values or so; what is held at once is about k times that.
     """
-    source_matrix = source_matrix.astype(np.float32, copy=False)  # half precision loses the sum of 50,000 squares
-    mean, std = source_matrix.mean(axis=0), source_matrix.std(axis=0)
-    shape = (n_rows, source_matrix.shape[1])
-    rng = np.random.RandomState(seed) if legacy else np.random.default_rng(seed)  # noqa: NPY002
-    return rng.normal(mean, std, shape).astype(np.float32)
+    fallback_ids = np.flatnonzero(plan.kind == TokenKind.FALLBACK)
+    n_drawn = int(fallback_ids[-1]) + 1 if len(fallback_ids) else 0
+    draw = _FallbackDraw(source_matrix, seed, legacy) if n_drawn else None
+    for block in blocks_of(len(plan.kind), source_matrix.shape[1]):
+        weights = plan.weights[block]
+        used = weights > 0
+        needed, places = np.unique(plan.neighbor_ids[block][used], return_inverse=True)
+        local = np.zeros(weights.shape, dtype=np.int64)
+        local[used] = places
+        rows = mix_rows(source_matrix[needed], local, weights)
+        if draw and block.start < n_drawn:
+            draw.next_rows(rows, np.flatnonzero(plan.kind[block] == TokenKind.FALLBACK))
+        yield rows
+
+
+def draw_fallback(
+    out: np.ndarray, token_ids: np.ndarray, source_matrix: np.ndarray, *, seed: int, legacy: bool = False
+) -> None:
+    """Write rows from Normal(mean, std) per dimension of the source matrix into some rows of ``out``.
+
+    A row is drawn for every token up to the last of them, used or not, so that a token's row depends on its id and
+    the seed alone.
+
+    Parameters
+    ----------
+    out : ndarray of float32, shape (n_target_tokens, dim)
+    token_ids : ndarray of int64, shape (n_fallback,)
+        Rising.
+    source_matrix : ndarray, shape (n_source_tokens, dim)
+    seed : int
+    legacy : bool
+        Draw from ``RandomState`` in place of the generator, the reference's way.
+    """
+    if not len(token_ids):
+        return
+    draw = _FallbackDraw(source_matrix, seed, legacy)
+    for block in blocks_of(int(token_ids[-1]) + 1, out.shape[1]):
+        used = token_ids[np.searchsorted(token_ids, block.start) : np.searchsorted(token_ids, block.stop)]
+        draw.next_rows(out[block], used - block.start)
+
+
+class _FallbackDraw:
+    """Rows from Normal(mean, std) per column, drawn one block after the other."""
+
+    def __init__(self, source_matrix: Rows, seed: int, legacy: bool) -> None:
+        self._mean, std = column_moments(source_matrix)
+        self._std = std.astype(np.float64)
+        self._rng = np.random.RandomState(seed) if legacy else np.random.default_rng(seed)  # noqa: NPY002
+
+    def next_rows(self, out: np.ndarray, used: np.ndarray) -> None:
+        """Draw as many rows as ``out`` has, and put those at ``used`` into it."""
+        drawn = self._rng.standard_normal(out.shape)
+        out[used] = self._mean + self._std * drawn[used]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from wechsel_core.numerics.similarity import nearest_rows
+from wechsel_core.numerics.rows import all_finite
+from wechsel_core.numerics.similarity import Neighbors, nearest_rows
 from wechsel_core.numerics.weighting import softmax_weights
-from wechsel_core.transfer.result import TokenKind, TransferResult, new_rows
+from wechsel_core.transfer.result import TokenKind, TransferPlan, TransferResult, new_rows
 
 #: Seed of the reference package's fallback rows.
 REFERENCE_SEED = 1234
@@ -29,6 +30,7 @@ def transfer_embeddings(
     byte_copies: Mapping[int, int] | None = None,
     seed: int = 0,
     compat: str | None = None,
+    nearest: Callable[..., Neighbors] = nearest_rows,
 ) -> TransferResult:
     """Initialise target embeddings from source embeddings in a shared static space.
 
@@ -58,6 +60,8 @@ def transfer_embeddings(
     compat : {None, "reference"}
         "reference" repeats the package ``wechsel`` 0.0.4: zero source rows are candidates at cosine 0 and the
         fallback is drawn from ``RandomState(1234)``, whatever ``seed``.
+    nearest : callable
+        Search with the signature and contract of ``nearest_rows``; another may run on a GPU.
 
     Returns
     -------
@@ -73,15 +77,56 @@ def transfer_embeddings(
     ----------
     Minixhofer, Paischer, Rekabsaz (2022), WECHSEL, NAACL, section 3, equations 1-4.
     """
-    _check(source_subwords, target_subwords, source_matrix, neighbors, temperature)
-    _check_options(len(source_matrix), len(target_subwords), candidates, source_groups, target_groups, compat)
-    for asked in (copies or {}, byte_copies or {}):
-        _check_copies(asked, len(source_matrix), len(target_subwords))
+    if len(source_subwords) != len(source_matrix):
+        raise ValueError(f"{len(source_subwords)} source subwords but {len(source_matrix)} source rows")
+    if not all_finite(source_matrix):
+        raise ValueError("the embedding matrix holds NaN or infinity")
+    plan = plan_transfer(
+        source_subwords, target_subwords, neighbors=neighbors, temperature=temperature,
+        stored_neighbors=stored_neighbors, candidates=candidates, source_groups=source_groups,
+        target_groups=target_groups, copies=copies, byte_copies=byte_copies, compat=compat, nearest=nearest,
+    )  # fmt: skip
     legacy = compat == "reference"
-    width = min(max(neighbors, stored_neighbors), len(source_matrix))
-    ids, similarities = _nearest_in_groups(
-        target_subwords, source_subwords, width, candidates, source_groups, target_groups, include_zero_rows=legacy
-    )
+    seed = REFERENCE_SEED if legacy else seed
+    matrix = new_rows(source_matrix, plan.neighbor_ids, plan.weights, plan.kind, seed=seed, legacy=legacy)
+    return TransferResult(matrix, plan.neighbor_ids, plan.similarities, plan.weights, plan.kind)
+
+
+def plan_transfer(
+    source_subwords: np.ndarray,
+    target_subwords: np.ndarray,
+    *,
+    neighbors: int = 10,
+    temperature: float = 0.1,
+    stored_neighbors: int = 50,
+    candidates: np.ndarray | None = None,
+    source_groups: np.ndarray | None = None,
+    target_groups: np.ndarray | None = None,
+    copies: Mapping[int, int] | None = None,
+    byte_copies: Mapping[int, int] | None = None,
+    compat: str | None = None,
+    nearest: Callable[..., Neighbors] = nearest_rows,
+) -> TransferPlan:
+    """``transfer_embeddings`` without its last step: neighbours and weights, which serve every matrix of the model.
+
+    Parameters and errors are those of ``transfer_embeddings``; ``row_blocks`` makes the rows.
+    """
+    n_source = len(source_subwords)
+    _check(source_subwords, target_subwords, neighbors, temperature)
+    _check_options(n_source, len(target_subwords), candidates, source_groups, target_groups, compat)
+    for asked in (copies or {}, byte_copies or {}):
+        _check_copies(asked, n_source, len(target_subwords))
+    legacy = compat == "reference"
+    width = min(max(neighbors, stored_neighbors), n_source)
+
+    def search(rows: np.ndarray | None, allowed: np.ndarray | None) -> Neighbors:
+        return nearest(target_subwords, source_subwords, width, rows=rows, candidates=allowed, include_zero_rows=legacy)
+
+    if source_groups is None or target_groups is None:
+        found = search(None, candidates)
+    else:
+        found = _search_groups(search, width, candidates, source_groups, target_groups)
+    ids, similarities = found.ids, found.similarities
     weights = softmax_weights(similarities, ids, neighbors=neighbors, temperature=temperature)
     kind = np.where(ids[:, 0] >= 0, TokenKind.MIXED, TokenKind.FALLBACK).astype(np.uint8)
     for mapping, name in ((byte_copies, TokenKind.BYTE_PIECE), (copies, TokenKind.COPIED)):
@@ -89,54 +134,42 @@ def transfer_embeddings(
             ids[target_id], similarities[target_id], weights[target_id] = -1, 0.0, 0.0
             ids[target_id, 0], similarities[target_id, 0], weights[target_id, 0] = source_id, 1.0, 1.0
             kind[target_id] = name
-    matrix = new_rows(source_matrix, ids, weights, kind, seed=REFERENCE_SEED if legacy else seed, legacy=legacy)
-    return TransferResult(matrix, ids, similarities, weights, kind)
+    return TransferPlan(ids, similarities, weights, kind)
 
 
-def _nearest_in_groups(
-    target: np.ndarray,
-    source: np.ndarray,
+def _search_groups(
+    search: Callable[[np.ndarray, np.ndarray], Neighbors],
     width: int,
     candidates: np.ndarray | None,
-    source_groups: np.ndarray | None,
-    target_groups: np.ndarray | None,
-    *,
-    include_zero_rows: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    if source_groups is None or target_groups is None:
-        found = nearest_rows(target, source, width, candidates=candidates, include_zero_rows=include_zero_rows)
-        return found.ids, found.similarities
-    ids = np.full((len(target), width), -1, dtype=np.int64)
-    similarities = np.zeros((len(target), width), dtype=np.float32)
+    source_groups: np.ndarray,
+    target_groups: np.ndarray,
+) -> Neighbors:
+    ids = np.full((len(target_groups), width), -1, dtype=np.int64)
+    similarities = np.zeros((len(target_groups), width), dtype=np.float32)
     for group in np.unique(target_groups):
         rows = np.flatnonzero(target_groups == group)
         allowed = source_groups == group
         if candidates is not None:
             allowed &= candidates
-        found = nearest_rows(target[rows], source, width, candidates=allowed, include_zero_rows=include_zero_rows)
+        found = search(rows, allowed)
         ids[rows], similarities[rows] = found.ids, found.similarities
-    return ids, similarities
+    return Neighbors(ids, similarities)
 
 
 def _check(
     source_subwords: np.ndarray,
     target_subwords: np.ndarray,
-    source_matrix: np.ndarray,
     neighbors: int,
     temperature: float,
 ) -> None:
-    if len(source_subwords) != len(source_matrix):
-        raise ValueError(f"{len(source_subwords)} source subwords but {len(source_matrix)} source rows")
     if source_subwords.shape[1] != target_subwords.shape[1]:
         raise ValueError(f"static vectors of {source_subwords.shape[1]} and {target_subwords.shape[1]} dimensions")
-    if not 1 <= neighbors <= len(source_matrix):
-        raise ValueError(f"neighbors is {neighbors}, not in 1..{len(source_matrix)}")
+    if not 1 <= neighbors <= len(source_subwords):
+        raise ValueError(f"neighbors is {neighbors}, not in 1..{len(source_subwords)}")
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature is {temperature}, not above 0")
-    if not (np.isfinite(source_subwords).all() and np.isfinite(target_subwords).all()):
+    if not (all_finite(source_subwords) and all_finite(target_subwords)):
         raise ValueError("a static vector holds NaN or infinity")
-    if not np.isfinite(source_matrix).all():
-        raise ValueError("the embedding matrix holds NaN or infinity")
 
 
 def _check_options(

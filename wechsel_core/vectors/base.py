@@ -32,10 +32,14 @@ class StaticVectors(Protocol):
     name: str
     sha256: str
     dim: int
-    words: Sequence[str]
     frequencies: np.ndarray
     frequency_source: Literal["counts", "ranks"]
     has_subwords: bool
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The vocabulary; a store may decode it from its file only when it is read."""
+        ...
 
     def index(self, words: Sequence[str]) -> np.ndarray:
         """Rows of the words, int64, shape (n,); -1 where a word is not in the vocabulary."""

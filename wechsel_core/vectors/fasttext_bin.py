@@ -9,6 +9,7 @@ import numpy as np
 
 from wechsel_core.vectors.fasttext_format import read_layout
 from wechsel_core.vectors.store import Vocabulary, check_finite, content_hash
+from wechsel_core.vectors.vocabulary_index import IndexedWords
 
 
 class FastTextVectors(Vocabulary):
@@ -17,7 +18,8 @@ class FastTextVectors(Vocabulary):
     Parameters
     ----------
     path : path
-        The model. Its matrix stays on disk; only the rows that are asked for are read.
+        The model. Its words and its matrix stay on disk; only the rows that are asked for are read. The first opening
+        indexes the vocabulary and keeps the index below the cache folder, see ``index_file``.
 
     Attributes
     ----------
@@ -41,26 +43,27 @@ class FastTextVectors(Vocabulary):
     Bojanowski et al., Enriching Word Vectors with Subword Information, TACL 2017, section 3.2.
     """
 
+    words: IndexedWords
+
     def __init__(self, path: str | Path) -> None:
         path = Path(path)
         layout = read_layout(path)
-        words, self._raw = _decode(layout.words)
-        # Stable, and without effect on files by fastText itself, which writes words by falling count.
-        order = np.argsort(-layout.counts, kind="stable")
-        in_order = bool((order == np.arange(len(order))).all())
+        index, self._file = layout.index, layout.file
         super().__init__(
-            path.name,
-            content_hash([path]),
-            layout.dim,
-            words if in_order else [words[i] for i in order.tolist()],
-            layout.counts[order],
+            path.name, content_hash([path]), layout.dim, IndexedWords(self._file.data, index), index.counts
         )
-        self._rows = order.astype(np.int64)
+        self._rows = index.rows
         self.minn, self.maxn, self.bucket = layout.minn, layout.maxn, layout.bucket
         self.has_subwords = self.maxn > 0 and self.minn <= self.maxn
-        self.matrix: np.ndarray = np.memmap(
-            path, dtype="<f4", mode="r", offset=layout.matrix_offset, shape=(layout.n_rows, layout.dim)
-        )
+        stop = layout.matrix_offset + 4 * layout.n_rows * layout.dim
+        flat = self._file.data[layout.matrix_offset : stop].view("<f4")
+        self.matrix: np.ndarray = flat.reshape(layout.n_rows, layout.dim)
+
+    def index(self, words: Sequence[str]) -> np.ndarray:
+        """Positions of the words in ``self.words``, int64, shape (n,); -1 where a word is not known."""
+        found = self.words.find(words)
+        self._file.release()
+        return found
 
     def word_vectors(self, words: Sequence[str]) -> np.ndarray:
         """Vectors of vocabulary words, float32, shape (n, dim); a zero row for every unknown word.
@@ -86,7 +89,7 @@ class FastTextVectors(Vocabulary):
         """The bytes of a text as the model knows them."""
         from wechsel_core.vectors.ngrams import encode
 
-        raw = self._raw.get(text)
+        raw = self.words.raw(text)
         return encode(text) if raw is None else raw
 
     def _compose(self, texts: Sequence[str]) -> np.ndarray:
@@ -104,19 +107,5 @@ class FastTextVectors(Vocabulary):
                 word_rows=np.where(positions >= 0, self._rows[positions], -1),
                 base=len(self.words),
             )
-            result[start : start + CHUNK] = mean_of_rows(self.matrix, ids, offsets)
+            result[start : start + CHUNK] = mean_of_rows(self.matrix, ids, offsets, release=self._file.release)
         return check_finite(result, self.name)
-
-
-def _decode(words: list[bytes]) -> tuple[list[str], dict[str, bytes]]:
-    """Words as text, and the bytes of those that are not valid UTF-8."""
-    try:
-        return b"\0".join(words).decode("utf-8").split("\0"), {}
-    except UnicodeDecodeError:
-        texts, raw = [], {}
-        for word in words:
-            text = word.decode("utf-8", "backslashreplace")
-            if "\\x" in text and text.encode("utf-8") != word:
-                raw[text] = word
-            texts.append(text)
-        return texts, raw

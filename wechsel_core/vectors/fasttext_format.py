@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.errors import VectorFileError
+from wechsel_core.vectors.index_file import stored_index
+from wechsel_core.vectors.mapped_file import MappedFile
 from wechsel_core.vectors.store import require_file
+from wechsel_core.vectors.vocabulary_index import VocabularyIndex, build_index
 
 MAGIC = 793712314
 VERSION = 12
@@ -35,27 +38,30 @@ class FastTextFile:
     ----------
     dim, minn, maxn, bucket : int
         Width of the vectors; shortest and longest n-gram; number of n-gram buckets.
-    words : list of bytes
-        The words' UTF-8, labels left out.
-    counts : ndarray of int64, shape (n_words,)
+    index : VocabularyIndex
+        The words, labels left out.
     matrix_offset : int
         Byte at which the input matrix starts.
     n_rows : int
         Its rows: n_words + bucket.
+    file : MappedFile
+        The file itself.
     """
 
     dim: int
     minn: int
     maxn: int
     bucket: int
-    words: list[bytes]
-    counts: np.ndarray
+    index: VocabularyIndex
     matrix_offset: int
     n_rows: int
+    file: MappedFile
 
 
 def read_layout(path: Path) -> FastTextFile:
     """Read the head and vocabulary of a ``.bin`` file and check all sizes against the file's length.
+
+    The entries of a large vocabulary are read and checked once; later openings take its index from a side file.
 
     Raises
     ------
@@ -66,8 +72,8 @@ def read_layout(path: Path) -> FastTextFile:
     size = path.stat().st_size
     if size == 0:
         raise VectorFileError(f"'{path.name}' is empty", "a fastText .bin file", _AGAIN)
-    data = np.memmap(path, dtype=np.uint8, mode="r").view(np.ndarray)
-    reader = _Reader(path.name, data)
+    file = MappedFile(path)
+    reader = _Reader(path.name, file.data)
     _check_start(reader)
     arguments = reader.take(_ARGUMENTS, "the arguments")
     dim, bucket, minn, maxn = (int(arguments[i]) for i in (0, 8, 9, 10))
@@ -77,8 +83,9 @@ def read_layout(path: Path) -> FastTextFile:
             "dim above 0, maxn not below 0, and buckets wherever there are n-grams",
             _AGAIN,
         )
-    words, counts = _read_dictionary(reader)
-    n_rows = len(words) + bucket
+    index = _read_dictionary(reader, path, file)
+    file.release()
+    n_rows = len(index.starts) + bucket
     matrix_offset = reader.matrix("input", rows=n_rows, columns=dim)
     reader.matrix("output", columns=dim)
     if reader.position != size:
@@ -87,7 +94,7 @@ def read_layout(path: Path) -> FastTextFile:
             f"{reader.position} bytes, as its head says",
             _AGAIN,
         )
-    return FastTextFile(dim, minn, maxn, bucket, words, counts, matrix_offset, n_rows)
+    return FastTextFile(dim, minn, maxn, bucket, index, matrix_offset, n_rows, file)
 
 
 def _check_start(reader: _Reader) -> None:
@@ -106,7 +113,7 @@ def _check_start(reader: _Reader) -> None:
         )
 
 
-def _read_dictionary(reader: _Reader) -> tuple[list[bytes], np.ndarray]:
+def _read_dictionary(reader: _Reader, path: Path, file: MappedFile) -> VocabularyIndex:
     n_entries, n_words, n_labels, n_tokens, n_pruned = reader.take(_DICTIONARY, "the dictionary's head")
     if n_words < 1 or n_labels < 0 or n_words + n_labels != n_entries or n_tokens < 0:
         raise VectorFileError(
@@ -118,21 +125,26 @@ def _read_dictionary(reader: _Reader) -> tuple[list[bytes], np.ndarray]:
         raise _quantised(reader.name, "has a pruned dictionary, as quantised models do")
     if n_entries * (1 + _ENTRY_TAIL) > len(reader.data) - reader.position:
         raise reader.too_short(f"its {n_entries} dictionary entries", n_entries * (1 + _ENTRY_TAIL))
-    position, joined, counts, types = _scan_entries(reader.data, reader.position, n_entries)
+    index = stored_index(path, file, n_words, lambda: _index_entries(reader, n_entries, n_words))
+    reader.position = index.end
+    return index
+
+
+def _index_entries(reader: _Reader, n_entries: int, n_words: int) -> VocabularyIndex:
+    position, starts, counts, types = _scan_entries(reader.data, reader.position, n_entries)
     if position < 0:
         raise reader.too_short(f"entry {len(counts) + position} of {n_entries} of the dictionary", 1)
-    reader.position = position
     if types[:n_words].any() or (types[n_words:] != 1).any() or (counts < 0).any():
         raise VectorFileError(
             f"the dictionary of '{reader.name}' has entries of a wrong kind or count",
-            f"{n_words} words, then {n_labels} labels, with counts from 0 on",
+            f"{n_words} words, then {n_entries - n_words} labels, with counts from 0 on",
             _AGAIN,
         )
-    return joined.tobytes().split(b"\0")[:n_words], counts[:n_words]
+    return build_index(reader.data, position, starts[:n_words], counts[:n_words])
 
 
 def _scan_entries(data: np.ndarray, begin: int, n_entries: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    # Compiled on first use only, so that importing this module stays light.
+    # numba is loaded on first use only, so that opening a file with a kept index stays light.
     from wechsel_core.vectors.entries import scan_entries
 
     return scan_entries(data, begin, n_entries)  # type: ignore[no-any-return]

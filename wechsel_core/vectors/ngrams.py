@@ -5,13 +5,16 @@ numba is imported with this module; the stores import it only when they compose 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numba import njit
 
-#: Texts composed at a time: bounds the memory for n-gram ids and gathered rows (some 100 MB at 300 dimensions).
+#: Texts composed at a time: bounds the memory for their bytes and n-gram ids.
 CHUNK = 8192
+
+_GATHERED_VALUES = 2**24  # of a matrix, held at a time: 64 MiB
+_TOUCHED_ROWS = 128  # of a memory-mapped matrix, before its pages, up to 2 MiB around each row, are handed back
 
 _FNV_OFFSET = np.uint64(2166136261)
 _FNV_PRIME = np.uint64(16777619)
@@ -74,15 +77,20 @@ def ngram_ids(
     return ids, offsets
 
 
-def mean_of_rows(matrix: np.ndarray, ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def mean_of_rows(
+    matrix: np.ndarray, ids: np.ndarray, offsets: np.ndarray, *, release: Callable[[], None] | None = None
+) -> np.ndarray:
     """Means of groups of matrix rows, added in float32 in the order given, as the official library does.
 
     Parameters
     ----------
     matrix : ndarray, shape (n_rows, dim)
-        Any float type, may be memory-mapped: only the rows in ``ids`` are read, each once, in file order.
+        Any float type, may be memory-mapped: only the rows in ``ids`` are read, in blocks of up to 64 MiB; within
+        a block each once and in file order.
     ids : ndarray of int64, shape (n_ids,)
     offsets : ndarray of int64, shape (n + 1,)
+    release : callable, optional
+        Hands the matrix's pages back to the system; called time and again, so that few are resident at once.
 
     Returns
     -------
@@ -90,11 +98,23 @@ def mean_of_rows(matrix: np.ndarray, ids: np.ndarray, offsets: np.ndarray) -> np
         A zero row for an empty group.
     """
     result = np.zeros((len(offsets) - 1, matrix.shape[1]), dtype=np.float32)
-    if len(ids):
-        needed, local = np.unique(ids, return_inverse=True)
-        rows = np.ascontiguousarray(matrix[needed], dtype=np.float32)  # (n_needed, dim)
-        _mean_rows(rows, local.astype(np.int64, copy=False), offsets, result)
+    block = max(1, _GATHERED_VALUES // matrix.shape[1])
+    for start in range(0, len(ids), block):
+        needed, local = np.unique(ids[start : start + block], return_inverse=True)
+        _add_rows(_gather(matrix, needed, release), local.astype(np.int64, copy=False), start, offsets, result)
+    sizes = np.maximum(np.diff(offsets), 1)
+    result *= (1.0 / sizes).astype(np.float32)[:, None]
     return result
+
+
+def _gather(matrix: np.ndarray, rows: np.ndarray, release: Callable[[], None] | None) -> np.ndarray:
+    """The rows, float32, shape (n, dim)."""
+    gathered = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), _TOUCHED_ROWS):
+        gathered[start : start + _TOUCHED_ROWS] = matrix[rows[start : start + _TOUCHED_ROWS]]
+        if release is not None:
+            release()
+    return gathered
 
 
 @njit(cache=True)
@@ -137,15 +157,12 @@ def _step(value, byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _mean_rows(rows, ids, offsets, result):  # type: ignore[no-untyped-def]
-    for group in range(offsets.size - 1):
-        begin, end = offsets[group], offsets[group + 1]
-        if begin == end:
-            continue
-        for k in range(begin, end):
-            row = ids[k]
-            for d in range(rows.shape[1]):
-                result[group, d] += rows[row, d]
-        scale = np.float32(1.0 / (end - begin))
+def _add_rows(rows, ids, start, offsets, result):  # type: ignore[no-untyped-def]
+    """Add the rows of ``ids``, which stand at ``start`` and after among all ids, to the groups they belong to."""
+    group = np.searchsorted(offsets, start, side="right") - 1
+    for k in range(ids.size):
+        while offsets[group + 1] <= start + k:
+            group += 1
+        row = ids[k]
         for d in range(rows.shape[1]):
-            result[group, d] *= scale
+            result[group, d] += rows[row, d]

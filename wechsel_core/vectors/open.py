@@ -11,6 +11,7 @@ from wechsel_core.vectors.base import StaticVectors
 from wechsel_core.vectors.fasttext_bin import FastTextVectors
 from wechsel_core.vectors.fasttext_format import MAGIC
 from wechsel_core.vectors.gensim_native import read_gensim
+from wechsel_core.vectors.npy_index import holds_npy_index, read_npy_index
 from wechsel_core.vectors.pocket_store import TENSORS, PocketVectors
 from wechsel_core.vectors.spacy_vectors import holds_spacy_vectors, read_spacy
 from wechsel_core.vectors.word2vec import parse_header, read_word2vec
@@ -19,7 +20,8 @@ _MAGIC = struct.pack("<i", MAGIC)
 _PEEK = 1 << 16
 _FORMATS = (
     "fastText .bin, word2vec text (.vec) or binary, gensim KeyedVectors (.kv), "
-    "a spaCy pipeline (folder or wheel) or a pocket folder (vectors.safetensors)"
+    "a spaCy pipeline (folder or wheel), a folder with a .npy and a .parquet file of words, "
+    "or a pocket folder (vectors.safetensors)"
 )
 
 
@@ -60,9 +62,13 @@ def _open_folder(path: Path) -> StaticVectors:
         return PocketVectors(path)
     if holds_spacy_vectors(path):
         return read_spacy(path)
+    if holds_npy_index(path):
+        return read_npy_index(path)
     held = ", ".join(sorted(item.name for item in path.iterdir())[:5]) or "nothing"
     raise VectorFileError(
-        f"the folder '{path}' holds {held}", f"{TENSORS} or a spaCy pipeline's vocab/key2row", "give the file itself"
+        f"the folder '{path}' holds {held}",
+        f"{TENSORS}, a spaCy pipeline's vocab/key2row, or a .npy with a .parquet of words",
+        "give the file itself",
     )
 
 

@@ -156,16 +156,14 @@ def content_hash(paths: Iterable[Path]) -> str:
 
 def _file_hash(path: Path) -> str:
     size = path.stat().st_size
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
         if size <= _WHOLE_LIMIT:
-            digest.update(stream.read())
-        else:
-            digest.update(f"{size}\n{path.name}\n".encode())
-            digest.update(stream.read(_END_BYTES))
-            stream.seek(size - _END_BYTES)
-            digest.update(stream.read(_END_BYTES))
-    return digest.hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.sha256(f"{size}\n{path.name}\n".encode())
+        digest.update(stream.read(_END_BYTES))
+        stream.seek(size - _END_BYTES)
+        digest.update(stream.read(_END_BYTES))
+        return digest.hexdigest()
 
 
 def require_file(path: Path, what: str) -> None:

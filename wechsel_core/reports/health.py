@@ -1,0 +1,99 @@
+"""The health report of a result: is it sound, and if not, where and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from wechsel_core.errors import OutputError
+from wechsel_core.reports.alignment_findings import alignment_section, dictionary_section
+from wechsel_core.reports.record import Finding, HealthReport, State, shown
+from wechsel_core.reports.row_findings import coverage_section, hubs_section, norms_section, rows_section
+from wechsel_core.results import SOURCE_TOKENS, TOKENS, read_candidates, read_manifest, read_table
+
+#: Causes before effects: too few pairs spoil the alignment, and that the neighbours.
+GRAVITY = (
+    "usable_pairs", "usable_share", "p_at_1", "p_at_10", "p_at_5", "residual", "fallback", "covered_tokens",
+    "dictionary_reach", "first_neighbour_hubs", "hub_skewness", "csls_gain", "norm_ratio", "mixed", "duplicates",
+    "byte_pieces", "copied",
+)  # fmt: skip
+NAMED = 3
+
+
+def health_report(folder: Path) -> HealthReport:
+    """Judge a result from the tables and the record in its folder; neither model nor vectors are needed.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds no readable result.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    tokens, candidates = read_table(folder, TOKENS), read_candidates(folder)
+    source_texts = read_table(folder, SOURCE_TOKENS)["text"].fillna("").tolist()
+    try:
+        config = dict(manifest["config"])
+        sections = (
+            alignment_section(manifest),
+            dictionary_section(manifest),
+            rows_section(manifest),
+            hubs_section(candidates, source_texts, int(config["neighbors"])),
+            norms_section(manifest, tokens),
+            coverage_section(tokens),
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Figures that an older version did not write are told as such; this is a record that was changed by hand.
+        raise OutputError(
+            f"the record or the tables of {folder} do not fit each other ({type(error).__name__}: {error})",
+            "what init wrote",
+            "run init again with --force",
+        ) from error
+    findings = [finding for section in sections for finding in section.findings]
+    state, verdict = _verdict(findings)
+    return HealthReport(folder.resolve().name, str(manifest.get("created", "")), config, verdict, state, sections)
+
+
+def _verdict(findings: list[Finding]) -> tuple[State, str]:
+    """The worst problems first, and what to do about the first of them."""
+    ordered = sorted(findings, key=lambda finding: GRAVITY.index(finding.id))
+    found: dict[State, list[Finding]] = {
+        state: [finding for finding in ordered if finding.state == state] for state in ("poor", "fair", "unknown")
+    }
+    n_judged = len(ordered) - len(found["unknown"])
+    open_ends = f" {_figures(len(found['unknown']))} could not be judged." if found["unknown"] else ""
+    if not n_judged:
+        return "unknown", "Nothing could be judged: the record of this result holds no figures. Run init again."
+    if not found["poor"] and not found["fair"]:
+        return "good", f"Every figure that could be judged is good ({n_judged}).{open_ends}"
+    parts = [
+        f"{_figures(len(found[state]))} of {n_judged} {'is' if len(found[state]) == 1 else 'are'} {state}: "
+        f"{_named(found[state])}."
+        for state in ("poor", "fair")
+        if found[state]
+    ]
+    worst: State = "poor" if found["poor"] else "fair"
+    first = found[worst][0]
+    return worst, f"{' '.join(parts)}{open_ends} Start with {first.title}: {_lower(first.advice)}"
+
+
+def _figures(n: int) -> str:
+    return f"{n} figure" if n == 1 else f"{n} figures"
+
+
+def _named(findings: list[Finding]) -> str:
+    names = [f"{finding.title} ({shown(finding.value, finding.unit)})" for finding in findings[:NAMED]]
+    more = len(findings) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _lower(sentence: str) -> str:
+    return sentence if sentence.startswith("--") else sentence[:1].lower() + sentence[1:]
+
+
+def describe(config: dict[str, Any]) -> str:
+    """One line that says what the result is."""
+    return (
+        f"{config.get('source', '?')} to {config.get('target_language', '?')}, {config.get('method', '?')}, "
+        f"k {config.get('neighbors', '?')}, tau {config.get('temperature', '?')}"
+    )
