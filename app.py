@@ -2,16 +2,22 @@
 
 import streamlit as st
 
-from ui import state
+from ui import state, tour
 from ui.figures import tab_icon
 
 # An icon of our own: a page's material icon would have the browser fetch one from elsewhere.
 st.set_page_config(page_title="WECHSEL Lab", page_icon=tab_icon(), layout="wide")
 state.frame()
-st.navigation(
+page = st.navigation(
     [
         st.Page("pages/overview.py", title="Overview", icon=":material/home:", url_path="overview", default=True),
         st.Page("pages/initialise.py", title="Initialise", icon=":material/swap_horiz:", url_path="initialise"),
         st.Page("pages/neighbours.py", title="Neighbours", icon=":material/hub:", url_path="neighbours"),
+        st.Page("pages/map.py", title="Map", icon=":material/scatter_plot:", url_path="map"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("pages/health.py", title="Health", icon=":material/monitor_heart:", url_path="health"),
+        st.Page("pages/sentence.py", title="Sentence", icon=":material/translate:", url_path="sentence"),
     ]
-).run()
+)
+tour.banner()
+page.run()

@@ -1,84 +1,53 @@
-"""Which English tokens made each new token, and the other way round."""
+"""Which English tokens made each new token, and the other way round; k and tau as live dials."""
 
 from typing import Any
 
 import streamlit as st
 
-from ui import figures, services, state, tables, text, widgets
+from ui import dials, figures, search, services, state, tables, text, widgets
 from wechsel_core.errors import WechselError
 
 TOP, TOP_MOST = 10, 50
 FED_SHOWN = 50
-ALL_KINDS = "all"
-
-
-def choose_result(results: list[dict[str, Any]]) -> str:
-    """The result in the address, or the newest; stops the page where the address names one that is not there."""
-    ids = {entry["id"]: entry for entry in results}
-    wanted = state.get("result")
-    if wanted is None:
-        wanted = results[0]["id"]
-        # Into the address at once: a bookmark must not follow results made later.
-        state.put(result=wanted)
-    known = wanted in ids
-    st.selectbox(
-        "Result",
-        list(ids),
-        format_func=lambda name: widgets.result_name(ids[name]),
-        placeholder="Choose a result",
-        help="Initialisations made on this machine, newest first.",
-        **state.linked("result", wanted if known else None, after=lambda: state.put(token=None)),
-    )
-    if not known:
-        st.error(
-            f"There is no result {text.escape_markdown(wanted)}; it may have been deleted or made on another machine. "
-            "Choose one above, or make a new one.",
-            icon=":material/error:",
-        )
-        st.page_link(widgets.INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
-        st.stop()
-    return wanted
 
 
 def find(result: str) -> None:
     """After a search: open the token that the text means, if there is one."""
+    # A pattern means no token by itself: the first that matches is shown.
+    words = "" if state.get("regex") == "True" else state.get("q") or ""
     try:
-        state.put(token=services.find_token(result, state.get("q") or ""))
+        state.put(token=services.find_token(result, words))
     except WechselError:
         # The table then says that nothing matches, or shows tokens that only contain the text.
         state.put(token=None)
 
 
-def search(result: str) -> tuple[str, str | None]:
-    """The search text and the kind of tokens to show."""
-    query, kind = st.columns([2, 1])
-    with query:
-        words = st.text_input(
-            "Search a token",
-            type="search",
-            placeholder="a word or a part of one, or #id",
-            help="Text of a token in the new language, upper and lower case alike; #42 is the token with id 42.",
-            **state.linked("q", state.get("q") or "", default="", after=lambda: find(result)),
-        )
-    with kind:
-        kinds = [ALL_KINDS, *widgets.KINDS]
-        given = state.get("kind")
-        chosen = st.selectbox(
-            "Kind",
-            kinds,
-            format_func=str.capitalize,
-            help="Where the new rows come from.",
-            **state.linked("kind", given if given in kinds else ALL_KINDS, default=ALL_KINDS),
-        )
-    return words or "", None if chosen == ALL_KINDS else chosen
+def look_up(result: str, k: int, tau: float) -> tuple[Any, Any]:
+    """All tokens with their figures under the dials, and the rows of those that match the search and the filters."""
+    words, is_regex = search.fields(after=lambda: find(result))
+    problem = st.empty()
+    kind, ranges, order = search.filters(max(k, dials.K_MOST))
+    if words and not is_regex and state.get("token") is None:
+        find(result)
+    tokens, figures_now = services.tokens(result), services.token_weights(result, k, tau)
+    tokens["effective_neighbors"], tokens["top_weight"] = figures_now.effective, figures_now.top
+    try:
+        found = search.positions(tokens, search.Query(words, is_regex, kind, ranges, order))
+    except search.PatternError as error:
+        with problem:
+            search.show_pattern_error(error)
+        found = None
+    return tokens, found
 
 
-def choose_token(result: str, tokens: Any, found: Any) -> int | None:
+def choose_token(tokens: Any, found: Any) -> int | None:
     """The token in the address, else the first mixed one of the table; None where there is none."""
     given = state.get("token")
     if given is None:
-        first = found[found["kind"] == "mixed"] if (found["kind"] == "mixed").any() else found
-        return None if first.empty else int(first["target_id"].iloc[0])
+        if found is None or not len(found):
+            return None
+        mixed = (tokens["kind"].iloc[found] == "mixed").to_numpy()
+        return int(found[mixed.argmax()])
     token = state.whole_number("token", -1, 0, len(tokens) - 1)
     if token < 0:
         st.error(
@@ -90,15 +59,16 @@ def choose_token(result: str, tokens: Any, found: Any) -> int | None:
     return token
 
 
-def token_table(result: str, found: Any, token: int | None) -> None:
+def token_table(result: str, tokens: Any, found: Any, token: int | None) -> None:
     """The tokens that match, one of them selected."""
-    if found.empty:
+    if not len(found):
         st.info("No token matches. Try a shorter or more frequent word: a rare one is split into several tokens.")
         return
-    ids = found["target_id"].head(tables.ROWS_SHOWN).tolist()
-    # Selections are row numbers, so another search or kind needs another table.
-    key = f"tokens:{result}:{state.get('q')}:{state.get('kind')}"
+    page, shown = search.page_of(found, token)
+    ids = shown.tolist()
     rows = [ids.index(token)] if token in ids else []
+    # Selections are row numbers, so other rows need another table.
+    key = f"tokens:{result}:{search.state_key(page)}"
     st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
     def selected() -> None:
@@ -108,7 +78,7 @@ def token_table(result: str, found: Any, token: int | None) -> None:
 
     columns = tables.token_columns()
     st.dataframe(
-        tables.shown_tokens(found),
+        tables.shown_tokens(tokens.iloc[shown]),
         hide_index=True,
         column_order=list(columns),
         column_config=columns,
@@ -118,15 +88,27 @@ def token_table(result: str, found: Any, token: int | None) -> None:
         alt="Tokens of the new tokenizer with their nearest English token",
     )
     count = "1 token" if len(found) == 1 else f"{len(found):,} tokens"
-    cut = f"The first {len(ids):,} of {count}" if len(found) > len(ids) else count
+    first = (page - 1) * tables.ROWS_SHOWN
+    cut = f"{first + 1:,} to {first + len(ids):,} of {count}" if len(found) > len(ids) else count
     st.caption(f"{cut}. Tick a row on its left to open it; the downloads hold all of them.")
-    tables.downloads(found, f"{result}-tokens", key="tokens")
+    tables.downloads(lambda: tokens.iloc[found], f"{result}-tokens", key="tokens", n_rows=len(found))
 
 
-def detail(result: str, tokens: Any, token: int, k: Any) -> Any:
-    """One token and the chart of its weights; returns its neighbours."""
+def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[Any, Any]:
+    """One token and the chart of its weights; returns its neighbours and the place for the length of its row."""
     row = next(tokens[tokens["target_id"] == token].itertuples())
     widgets.token_card(row, k)
+    effective, norm = st.columns(2)
+    before = services.token_weights(result, *dials.own(result)).effective[token]
+    difference = float(row.effective_neighbors - before)
+    effective.metric(
+        "Effective neighbours",
+        f"{row.effective_neighbors:.2f}",
+        delta=f"{difference:+.2f} by the dials" if abs(difference) >= 0.005 else None,
+        delta_color="off",
+        help="How many neighbours the weights amount to: exp of their entropy. 1 if one takes all, k if all weigh the "
+        "same.",
+    )
     top = st.slider(
         "Neighbours shown",
         1,
@@ -134,15 +116,24 @@ def detail(result: str, tokens: Any, token: int, k: Any) -> Any:
         help="How many of the stored candidates to show; those beyond k have weight 0.",
         **state.linked("top", state.whole_number("top", TOP, 1, TOP_MOST), default=TOP),
     )
-    neighbors = services.neighbors(result, token, top)
+    neighbors = services.neighbors(result, token, top, k, tau)
     if neighbors.empty:
         st.info("This token has no English neighbours.")
-        return neighbors
+        return neighbors, norm
     figure = figures.weights_chart(neighbors, st.context.theme.type)
     st.plotly_chart(
         figure, key="weights", config={"displaylogo": False}, alt="Bars: share of each English row in the new row"
     )
-    st.caption("A bar is the share of that English row in the new one; the nearest is on top, all shares make 100%.")
+    st.caption(
+        "A bar is the share of that English row in the new one; the nearest is on top, all shares make 100%. "
+        "Wide grey bars are the result's own weights, where the dials changed them."
+    )
+    if row.kind == "mixed":
+        nearest = neighbors.iloc[0]
+        st.caption(
+            f"Weight of the nearest: exp({nearest['similarity']:.3f} / {tau:g}) divided by the sum of "
+            f"exp(similarity / {tau:g}) over the {k} nearest = {nearest['weight']:.1%}."
+        )
     st.download_button(
         "Figure",
         lambda: figures.standalone_html(figure),
@@ -152,7 +143,26 @@ def detail(result: str, tokens: Any, token: int, k: Any) -> Any:
         help="The chart as one HTML file that works without a network.",
         on_click="ignore",
     )
-    return neighbors
+    return neighbors, norm
+
+
+def row_norm(place: Any, result: str, token: int, k: int, tau: float) -> None:
+    """The length of the token's row; last on the page, as the first time it has to load the model."""
+    try:
+        with place:
+            norm = services.row_norm(result, token, k, tau)
+    except WechselError as error:
+        place.caption("Length of the row: " + text.escape_markdown(str(error)))
+        return
+    place.metric(
+        "Length of the row",
+        f"{norm.norm:.3f}",
+        delta=f"{norm.norm / norm.source_median:.2f} x English median" if norm.source_median else None,
+        delta_color="off",
+        delta_arrow="off",
+        help=f"Euclidean norm of the new row. The English rows have {norm.source_median:.3f} in the middle; "
+        f"{norm.percentile:.0f}% of them are shorter than this one. A mean of rows that point apart is short.",
+    )
 
 
 def neighbor_table(result: str, token: int, neighbors: Any) -> None:
@@ -169,7 +179,7 @@ def neighbor_table(result: str, token: int, neighbors: Any) -> None:
     )
 
 
-def reverse(result: str) -> None:
+def reverse(result: str, k: int, tau: float) -> None:
     """From an English token to the target tokens that it feeds."""
     st.header("The other way round", anchor=False)
     st.caption("Which new tokens is an English token part of?")
@@ -182,7 +192,7 @@ def reverse(result: str) -> None:
     )
     if not (query or "").strip():
         return
-    fed = services.fed_by(result, query, FED_SHOWN)
+    fed = services.fed_by(result, query, FED_SHOWN, k, tau)
     if fed.empty:
         st.info("No new token has this English token in its mixture, or it is not one token of the English tokenizer.")
         return
@@ -197,32 +207,29 @@ def reverse(result: str) -> None:
 
 
 def page() -> None:
-    """Result, search, table and detail; below them the reverse lookup."""
+    """Result and dials; search, table and detail; below them the reverse lookup."""
     widgets.header(
         "Neighbours", "Every new token is a mixture of English ones. Pick a token and see which, and how much of each."
     )
-    results = services.list_results()
-    if not results and state.get("result") is None:
-        st.info("No results yet. Initialise a model first: with the pocket models it takes seconds.")
-        st.page_link(widgets.INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
-        return
-    result = choose_result(results)
+    result = widgets.choose_result(services.list_results())
     try:
-        tokens = services.tokens(result)
-        k = services.summary(result)["config"].get("neighbors", "k")
-        words, kind = search(result)
-        if words and state.get("token") is None:
-            find(result)
-        found = tables.matching(tokens, words, kind)
         left, right = st.columns([5, 4], gap="large")
         with left:
-            token = choose_token(result, tokens, found)
-            token_table(result, found, token)
+            k, tau = dials.choose(result)
+            dials.command(result, k, tau)
+            tokens, found = look_up(result, k, tau)
+            token = choose_token(tokens, found)
+            if found is not None:
+                token_table(result, tokens, found, token)
         with right:
-            neighbors = None if token is None else detail(result, tokens, token, k)
+            dials.histogram(result, k, tau)
         if token is not None:
+            with right:
+                neighbors, norm = detail(result, tokens, token, k, tau)
             neighbor_table(result, token, neighbors)
-        reverse(result)
+        reverse(result, k, tau)
+        if token is not None:
+            row_norm(norm, result, token, k, tau)
     except WechselError as error:
         widgets.show_error(error)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import figures, init_form, services, state, text, widgets
+from ui import figures, init_form, services, state, text, tour, widgets
 
 RECENT = 5
 BIBTEX = """@inproceedings{minixhofer-etal-2022-wechsel,
@@ -29,16 +29,16 @@ def method() -> None:
         "Read from left to right. Blue circles are English, orange squares the new language; the thicker a line, the "
         "closer the neighbour and the larger its share."
     )
-    st.page_link(widgets.INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
+    with st.container(horizontal=True):
+        for newest in services.list_results()[:1]:
+            widgets.neighbours_link(newest["id"], "Look at a finished result")
+        st.page_link(widgets.INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
 
 
 def recent() -> None:
     """The last results, each a link."""
     st.subheader("Recent results", anchor=False)
     results = services.list_results()
-    if not results:
-        st.info("No results yet. Initialise a model: with the pocket models it takes seconds and needs no network.")
-        return
     for entry in results[:RECENT]:
         widgets.neighbours_link(entry["id"], text.escape_markdown(widgets.result_name(entry)))
     if len(results) > RECENT:
@@ -90,6 +90,7 @@ def citation() -> None:
 
 state.enter("overview")
 method()
+tour.overview()
 recent()
 available()
 citation()

@@ -60,7 +60,9 @@ def test_size() -> None:
     """With the texts, at most 60 MB; no pickles, and nothing that an editor or a training left behind."""
     files = [p for folder in (data(), data().parent / "texts") for p in folder.rglob("*") if p.is_file()]
     assert len(files) > 30 and sum(path.stat().st_size for path in files) <= LARGEST
-    assert not {p.name for p in files if p.suffix not in (".tsv", ".json", ".safetensors", ".txt", ".md", ".jsonl")}
+    assert not {
+        p.name for p in files if p.suffix not in (".tsv", ".json", ".safetensors", ".parquet", ".txt", ".md", ".jsonl")
+    }
 
 
 # --- Dictionaries
@@ -246,3 +248,22 @@ def test_french_neighbours(family: str, word: str, meanings: set[str], results: 
     folder, _ = results(family, "fr")
     frame = neighbors_in(folder, find_token_in(folder, word), 3)
     assert meanings & {text.strip().lower() for text in frame["source_text"]}, frame["source_text"].tolist()
+
+
+# --- The example that a first visitor sees
+
+
+@pytest.mark.slow
+def test_example_is_what_init_makes_today(tmp_path: Path) -> None:
+    from wechsel_core.results import read_candidates, read_manifest
+
+    folder = paths.examples_dir() / "pocket-gpt2-fr"
+    kept = read_manifest(folder)
+    made = initialise(InitConfig.from_dict(kept["config"]), tmp_path / "made")
+    assert kept["inputs"] == made["inputs"] and kept["counts"] == made["counts"]
+    assert kept["alignment"] == made["alignment"]
+    ours, theirs = read_candidates(tmp_path / "made"), read_candidates(folder)
+    np.testing.assert_array_equal(ours.kind, theirs.kind)
+    # Another BLAS may differ in a similarity's last digits, and swap neighbours that are as near as each other.
+    np.testing.assert_allclose(ours.similarities, theirs.similarities, atol=1e-5)
+    assert (ours.ids == theirs.ids).mean() > 0.999

@@ -15,6 +15,8 @@ BAR_HEIGHT, AXIS_HEIGHT = 26, 70
 #: The first chart colour of each theme in .streamlit/config.toml; a bar chart gets it from here, so that the
 #: downloaded figure has it too.
 BARS = {"light": "#0072B2", "dark": "#56B4E9"}
+#: Weights as the result has them, behind those under other dials; seen on light and dark alike.
+OWN_BARS = "rgba(128,128,128,0.35)"
 
 #: Lines and letters of the drawings on a light, a dark and an unknown page.
 INKS = {"light": "#4A555B", "dark": "#BCC6CB", None: "#75828A"}
@@ -23,7 +25,10 @@ ENGLISH, TARGET = "#2F86C1", "#DD7A1B"
 
 
 def weights_chart(neighbors: pd.DataFrame, theme: str | None) -> go.Figure:
-    """Horizontal bars of a token's weights, the nearest neighbour on top, in the colour of the page's theme."""
+    """Horizontal bars of a token's weights, the nearest neighbour on top, in the colour of the page's theme.
+
+    Where weights differ from the result's own (``own_weight``), these stand behind them, wide and faint.
+    """
     import plotly.graph_objects as go
 
     texts = [
@@ -43,6 +48,18 @@ def weights_chart(neighbors: pd.DataFrame, theme: str | None) -> go.Figure:
             ),
         )
     )
+    if not neighbors["weight"].equals(neighbors["own_weight"]):
+        figure.data[0].width = 0.45
+        figure.add_bar(
+            x=neighbors["own_weight"],
+            y=neighbors["rank"],
+            orientation="h",
+            width=0.9,
+            marker_color=OWN_BARS,
+            hovertemplate="the result's own weight %{x:.3f}<extra></extra>",
+        )
+        figure.data = figure.data[::-1]  # behind
+        figure.update_layout(barmode="overlay", showlegend=False)
     # Ranks, not texts, on the axis: two tokens may read the same, and plotly would lay their bars over each other.
     figure.update_yaxes(
         title="English token", tickvals=list(neighbors["rank"]), ticktext=texts, autorange="reversed", automargin=True

@@ -1,7 +1,8 @@
 """Services as the pages call them: imported late, so that a page opens at once, and cached.
 
 What belongs to a result is cached under its id and the hash of its ``wechsel.json``: a result made again under the same
-id is read again. ``st.cache_data`` hands out copies, so no session can change what another one sees.
+id is read again. ``st.cache_data`` hands out copies; what is too large for that is one object for all sessions, with
+read-only arrays, so no session can change what another one sees.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from wechsel_core.config import InitConfig, config_hash
 from wechsel_core.types import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+    from wechsel_core.services.compare_results import Comparison, Side
+    from wechsel_core.services.report import HealthReport
+    from wechsel_core.services.reweight import RowNorm, StoredResult, TokenWeights
+    from wechsel_core.services.rows import ModelRows
+    from wechsel_core.services.sentences import Segmentation, SentenceLoss, SentenceModel, Tokenizers
 
 
 @st.cache_data(ttl="1m", max_entries=1, show_spinner=False)
@@ -64,43 +72,115 @@ def summary(result_id: str) -> dict[str, Any]:
 
 def tokens(result_id: str) -> pd.DataFrame:
     """The target tokens of a result, row = target id."""
-    return _tokens(result_id, config_hash(summary(result_id)))
-
-
-def neighbors(result_id: str, target_id: int, top: int) -> pd.DataFrame:
-    """The nearest source tokens of a target token."""
-    return _neighbors(result_id, config_hash(summary(result_id)), target_id, top)
-
-
-def fed_by(result_id: str, source_query: str, top: int) -> pd.DataFrame:
-    """The target tokens that a source token goes into, by falling weight."""
-    return _fed_by(result_id, config_hash(summary(result_id)), source_query, top)
+    # pandas copies on write, so a frame for oneself costs nothing until it is changed.
+    return _tokens(result_id, _digest(result_id)).copy(deep=False)
 
 
 def find_token(result_id: str, query: str) -> int:
     """The target token that a text means."""
-    return _find_token(result_id, config_hash(summary(result_id)), query)
+    return _find_token(result_id, _digest(result_id), query)
 
 
-@st.cache_data(max_entries=8, show_spinner="Reading the tokens")
+def neighbors(result_id: str, target_id: int, top: int, k: int, tau: float) -> pd.DataFrame:
+    """The nearest source tokens of a target token, with their weights under these dials and under the result's own."""
+    from wechsel_core.services import reweight
+
+    return reweight.token_neighbors(stored(result_id), target_id, k, tau, top)
+
+
+def fed_by(result_id: str, source_query: str, top: int, k: int, tau: float) -> pd.DataFrame:
+    """The target tokens that a source token goes into under these dials, by falling weight."""
+    from wechsel_core.services import reweight
+
+    return reweight.fed_by(stored(result_id), source_query, k, tau, top)
+
+
+def stored(result_id: str) -> StoredResult:
+    """The stored candidates of a result, one read-only object for all sessions."""
+    return _stored(result_id, _digest(result_id))
+
+
+def token_weights(result_id: str, k: int, tau: float) -> TokenWeights:
+    """Effective neighbours and top weight of every token under these dials."""
+    return _token_weights(result_id, _digest(result_id), k, tau)
+
+
+def model_rows(result_id: str) -> ModelRows:
+    """Input embeddings of both vocabularies, one read-only object for all sessions; the first call loads the model."""
+    return _model_rows(result_id, _digest(result_id))
+
+
+def row_norm(result_id: str, target_id: int, k: int, tau: float) -> RowNorm:
+    """The length of a token's row under these dials, beside the lengths of the English rows."""
+    from wechsel_core.services import reweight
+
+    digest = _digest(result_id)
+    rows, norms = _model_rows(result_id, digest), _source_norms(result_id, digest)
+    return reweight.row_norm(rows, norms, _stored(result_id, digest), target_id, k, tau)
+
+
+def cut(result_id: str, text: str) -> tuple[Segmentation, Segmentation]:
+    """A sentence as tokens of the target tokenizer and of the English one."""
+    return _tokenizers(result_id, _digest(result_id)).cut(text)
+
+
+def sentence_loss(result_id: str, text: str, k: int, tau: float) -> SentenceLoss | None:
+    """How well the model predicts a sentence before any training, under these dials."""
+    return _sentence_loss(result_id, _digest(result_id), text, k, tau)
+
+
+def health_report(result_id: str) -> HealthReport:
+    """The health report of a result."""
+    return _health_report(result_id, _digest(result_id))
+
+
+def compare(a: str, b: str, dials: tuple[int, float] | None, *, with_rows: bool) -> Comparison:
+    """Two results compared, or one with itself under other dials; one object for all sessions, not to be changed."""
+    return _compare(a, _digest(a), b, _digest(b), dials, with_rows)
+
+
+def side(result_id: str, dials: tuple[int, float] | None = None) -> Side:
+    """One side of a comparison: a result under its own dials, or under others."""
+    from wechsel_core.services import compare_results
+
+    found = stored(result_id)
+    k, tau = dials or (found.neighbors, found.temperature)
+    return compare_results.Side(result_id, summary(result_id), tokens(result_id), found, k, tau)
+
+
+def rows_comparable(a: Side, b: Side) -> bool:
+    """Whether the rows of both sides lie in one space."""
+    from wechsel_core.services import compare_results
+
+    return compare_results.rows_comparable(a, b)
+
+
+def _digest(result_id: str) -> str:
+    return config_hash(summary(result_id))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the tokens")
 def _tokens(result_id: str, digest: str) -> pd.DataFrame:
     from wechsel_core.services import results
 
     return results.tokens(result_id)
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def _neighbors(result_id: str, digest: str, target_id: int, top: int) -> pd.DataFrame:
-    from wechsel_core.services import results
+@st.cache_data(max_entries=8, show_spinner="Judging the result")
+def _health_report(result_id: str, digest: str) -> HealthReport:
+    from wechsel_core.services import report
 
-    return results.neighbors(result_id, target_id, top)
+    return report.health_report(result_id)
 
 
-@st.cache_data(max_entries=200, show_spinner=False)
-def _fed_by(result_id: str, digest: str, source_query: str, top: int) -> pd.DataFrame:
-    from wechsel_core.services import results
+@st.cache_resource(max_entries=6, show_spinner="Comparing all tokens")
+def _compare(
+    a: str, digest_a: str, b: str, digest_b: str, dials: tuple[int, float] | None, with_rows: bool
+) -> Comparison:
+    from wechsel_core.services import compare_results
 
-    return results.fed_by(result_id, source_query, top)
+    rows = (_model_rows(a, digest_a), _model_rows(b, digest_b)) if with_rows else None
+    return compare_results.compare(side(a), side(b, dials), rows)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -108,3 +188,52 @@ def _find_token(result_id: str, digest: str, query: str) -> int:
     from wechsel_core.services import results
 
     return results.find_token(result_id, query)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the neighbours")
+def _stored(result_id: str, digest: str) -> StoredResult:
+    from wechsel_core.services import reweight
+
+    return reweight.open_stored(result_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _token_weights(result_id: str, digest: str, k: int, tau: float) -> TokenWeights:
+    from wechsel_core.services import reweight
+
+    return reweight.token_weights(_stored(result_id, digest), k, tau)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the rows of the English model")
+def _model_rows(result_id: str, digest: str) -> ModelRows:
+    from wechsel_core.services import rows
+
+    return rows.model_rows(result_id)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _source_norms(result_id: str, digest: str) -> np.ndarray:
+    import numpy as np
+
+    norms: np.ndarray = np.sort(np.linalg.norm(_model_rows(result_id, digest).source, axis=1))
+    norms.flags.writeable = False
+    return norms
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading both tokenizers")
+def _tokenizers(result_id: str, digest: str) -> Tokenizers:
+    from wechsel_core.services import sentences
+
+    return sentences.open_tokenizers(result_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the English model")
+def _sentence_model(result_id: str, digest: str) -> SentenceModel:
+    from wechsel_core.services import sentences
+
+    return sentences.open_sentence_model(result_id, _stored(result_id, digest), _tokenizers(result_id, digest))
+
+
+@st.cache_data(max_entries=200, show_spinner="Running the model on the sentence")
+def _sentence_loss(result_id: str, digest: str, text: str, k: int, tau: float) -> SentenceLoss | None:
+    return _sentence_model(result_id, digest).loss(text, k, tau)

@@ -7,7 +7,9 @@ by the side bar empties the address; ``enter`` puts back what the page showed la
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import streamlit as st
@@ -15,6 +17,8 @@ import streamlit as st
 #: Set by app.py in every session.
 FRAME = "frame"
 HOME = "overview"
+#: What a callback has put to the address so far, None outside of one.
+_gathered: ContextVar[dict[str, str] | None] = ContextVar("gathered", default=None)
 
 
 def frame() -> None:
@@ -38,22 +42,45 @@ def enter(page: str) -> None:
 
 
 def remember(page: str) -> None:
-    """Keep the address for the next ``enter``; again at the end of a page that writes to it."""
-    st.session_state[f"last:{page}"] = st.query_params.to_dict()
+    """Keep the address for the next ``enter``; again at the end of a page that writes to it.
+
+    A stop of the guided tour is left behind: it belongs to the way through the pages, not to the page.
+    """
+    st.session_state[f"last:{page}"] = {name: value for name, value in st.query_params.items() if name != "tour"}
 
 
 def get(name: str) -> str | None:
     """A parameter of the address, None if it is not there."""
-    return st.query_params.get(name)
+    gathered = _gathered.get()
+    return st.query_params.get(name) if gathered is None else gathered.get(name)
 
 
 def put(**values: Any) -> None:
     """Write parameters to the address; None or "" takes one out."""
-    for name, value in values.items():
-        if value is None or value == "":
-            st.query_params.pop(name, None)
-        elif st.query_params.get(name) != str(value):
-            st.query_params[name] = str(value)
+    with _at_once() as query:
+        for name, value in values.items():
+            if value is None or value == "":
+                query.pop(name, None)
+            else:
+                query[name] = str(value)
+
+
+@contextlib.contextmanager
+def _at_once() -> Iterator[dict[str, str]]:
+    """Gather what is put to the address and write it at the end: each write is a step of the browser's back button."""
+    outer = _gathered.get()
+    if outer is not None:
+        yield outer
+        return
+    before = st.query_params.to_dict()
+    query = dict(before)
+    token = _gathered.set(query)
+    try:
+        yield query
+    finally:
+        _gathered.reset(token)
+    if query != before:
+        st.query_params.from_dict(query)
 
 
 def linked(name: str, value: Any, *, default: Any = None, after: Callable[[], None] | None = None) -> dict[str, Any]:
@@ -75,9 +102,10 @@ def linked(name: str, value: Any, *, default: Any = None, after: Callable[[], No
 
     def write() -> None:
         chosen = st.session_state[key]
-        put(**{name: None if chosen == default else chosen})
-        if after:
-            after()
+        with _at_once():
+            put(**{name: None if chosen == default else chosen})
+            if after:
+                after()
 
     return {"key": key, "on_change": write}
 

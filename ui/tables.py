@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -12,33 +13,17 @@ from ui import text
 if TYPE_CHECKING:
     import pandas as pd
 
-#: More rows than this make a table slow to load and are not read anyway; the downloads hold all of them.
+#: Rows on one page of a table: more make it slow to load, and Streamlit takes selection away beyond 150,000.
 ROWS_SHOWN = 1000
 BAR_FROM, BAR_TO = 0.0, 1.0
 
 
-def matching(tokens: pd.DataFrame, query: str, kind: str | None) -> pd.DataFrame:
-    """Tokens whose text or vocabulary string holds the query; whole matches first, then those that start with it."""
-    found = tokens if kind is None else tokens[tokens["kind"] == kind]
-    query = query.strip()
-    if not query:
-        return found
-    if query.startswith("#") and query[1:].isdecimal():
-        return found[found["target_id"] == int(query[1:])]
-    words = found["text"].fillna("").str.strip().str.lower()
-    needle = query.lower()
-    hit = words.str.contains(needle, regex=False) | found["token"].str.lower().str.contains(needle, regex=False)
-    order = 2 - (words == needle).astype(int) - words.str.startswith(needle).astype(int)
-    return found[hit].iloc[order[hit].argsort(kind="stable")]
-
-
 def shown_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
     """The token table in readable form."""
-    rows = tokens.head(ROWS_SHOWN)
-    return rows[["target_id", "kind", "similarity", "effective_neighbors"]].assign(
-        token=[text.raw(token) for token in rows["token"]],
-        text=[text.visible(*pair) for pair in zip(rows["text"], rows["token"], strict=True)],
-        nearest=[text.visible(nearest) for nearest in rows["nearest"]],
+    return tokens[["target_id", "kind", "similarity", "effective_neighbors", "top_weight"]].assign(
+        token=[text.raw(token) for token in tokens["token"]],
+        text=[text.visible(*pair) for pair in zip(tokens["text"], tokens["token"], strict=True)],
+        nearest=[text.visible(nearest) for nearest in tokens["nearest"]],
     )
 
 
@@ -68,13 +53,17 @@ def token_columns() -> dict[str, Any]:
         ),
         "nearest": st.column_config.TextColumn("Nearest English", help="The most similar token of the English model."),
         "similarity": _bar("Similarity", "Cosine of the two static vectors after alignment, 1 at best."),
-        "kind": st.column_config.TextColumn(
-            "Kind", help="Where the new row comes from: mixed, copied, fallback, byte piece."
-        ),
         "effective_neighbors": st.column_config.NumberColumn(
             "Effective",
             format="%.1f",
-            help="How many neighbours the weights amount to: 1 if one takes all, k if all weigh the same.",
+            help="How many neighbours the weights amount to under the dials as they stand: 1 if one takes all, "
+            "k if all weigh the same.",
+        ),
+        "top_weight": st.column_config.NumberColumn(
+            "Top weight", format="percent", help="Share of the nearest English row, under the dials as they stand."
+        ),
+        "kind": st.column_config.TextColumn(
+            "Kind", help="Where the new row comes from: mixed, copied, fallback, byte piece."
         ),
         "token": st.column_config.TextColumn("Token", help="The string as the tokenizer stores it."),
         "target_id": st.column_config.NumberColumn("Id", format="%d", help="Token id in the new tokenizer."),
@@ -110,32 +99,34 @@ def _bar(label: str, help_text: str) -> Any:
     )
 
 
-def downloads(frame: pd.DataFrame, name: str, key: str) -> None:
-    """CSV and Parquet of a table as it is stored: raw tokens, all rows. Made only when a button is pressed."""
+def downloads(frame: pd.DataFrame | Callable[[], pd.DataFrame], name: str, key: str, n_rows: int | None = None) -> None:
+    """CSV and Parquet of a table as it is stored: raw tokens, all rows. Made only when a button is pressed.
+
+    A large table comes as a function that makes it, with its number of rows.
+    """
+    rows = len(frame) if n_rows is None else n_rows  # type: ignore[arg-type]
+
+    def table() -> pd.DataFrame:
+        return frame() if callable(frame) else frame
 
     def parquet() -> bytes:
         buffer = io.BytesIO()
-        frame.to_parquet(buffer, index=False)
+        table().to_parquet(buffer, index=False)
         return buffer.getvalue()
 
+    kinds = {
+        "CSV": (lambda: table().to_csv(index=False).encode(), "csv", "text/csv"),
+        "Parquet": (parquet, "parquet", "application/vnd.apache.parquet"),
+    }
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV",
-            lambda: frame.to_csv(index=False).encode(),
-            f"{name}.csv",
-            "text/csv",
-            key=f"{key}:csv",
-            icon=":material/download:",
-            help=f"All {len(frame):,} rows, tokens as stored.",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Parquet",
-            parquet,
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            key=f"{key}:parquet",
-            icon=":material/download:",
-            help=f"All {len(frame):,} rows, tokens as stored.",
-            on_click="ignore",
-        )
+        for label, (make, suffix, mime) in kinds.items():
+            st.download_button(
+                label,
+                make,
+                f"{name}.{suffix}",
+                mime,
+                key=f"{key}:{suffix}",
+                icon=":material/download:",
+                help=f"All {rows:,} rows, tokens as stored.",
+                on_click="ignore",
+            )

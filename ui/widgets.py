@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import tables, text
+from ui import state, tables, text
 from wechsel_core.errors import WechselError
 
 KINDS = {
@@ -42,10 +42,44 @@ def moment(iso: str) -> str:
 
 def result_name(entry: dict[str, Any]) -> str:
     """One line that tells a result from others."""
+    made = "example, came with the lab" if entry["example"] else moment(entry["created"])
+    given = "".join(f" · {name.replace('_', ' ')} {file}" for name, file in entry["given"].items())
     return (
         f"{entry['source']} → {entry['target_language']} · {entry['method']} · k {entry['neighbors']}"
-        f" · tau {entry['temperature']:g} · {moment(entry['created'])}"
+        f" · tau {entry['temperature']:g}{given} · {made}"
     )
+
+
+def choose_result(results: list[dict[str, Any]]) -> str:
+    """The result in the address, or the newest; stops the page where the address names one that is not there."""
+    ids = {entry["id"]: entry for entry in results}
+    wanted = state.get("result")
+    if wanted is None and not results:
+        st.error("There is no result here, not even the example that comes with the lab.", icon=":material/error:")
+        st.page_link(INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
+        st.stop()
+    if wanted is None:
+        wanted = results[0]["id"]
+        # Into the address at once: a bookmark must not follow results made later.
+        state.put(result=wanted)
+    known = wanted in ids
+    st.selectbox(
+        "Result",
+        list(ids),
+        format_func=lambda name: result_name(ids[name]),
+        placeholder="Choose a result",
+        help="Initialisations made on this machine, newest first; below them the example that comes with the lab.",
+        **state.linked("result", wanted if known else None, after=lambda: state.put(token=None)),
+    )
+    if not known:
+        st.error(
+            f"There is no result {text.escape_markdown(wanted)}; it may have been deleted or made on another machine. "
+            "Choose one above, or make a new one.",
+            icon=":material/error:",
+        )
+        st.page_link(INITIALISE, label="Initialise a model", icon=":material/swap_horiz:")
+        st.stop()
+    return wanted
 
 
 def neighbours_link(result_id: str, words: str) -> None:

@@ -62,7 +62,7 @@ def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Calla
     expect(page.get_by_text("There is no result gone")).to_be_visible()
     page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", name="WECHSEL Lab")).to_be_visible()
-    expect(page.get_by_text("No results yet")).to_be_visible()
+    expect(page.get_by_role("link", name="example, came with the lab")).to_be_visible()
     screenshot("overview")
     page.get_by_role("link", name="Initialise a model").click()
 

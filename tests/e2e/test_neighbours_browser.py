@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.pages.tiny_result import TARGET, write_tiny_result
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -49,6 +50,74 @@ def test_click_and_back(page: Page, app_url: str, result: str) -> None:
     expect(readable).to_contain_text("␣Haus")
     page.reload()
     expect(readable).to_contain_text("␣Haus")
+
+
+def test_dials_are_dragged_and_undone(page: Page, app_url: str, result: str) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    effective = page.get_by_test_id("stMetric").filter(has_text="Effective neighbours")
+    expect(effective).to_contain_text("2.10")
+    before = query(page)
+    slider = page.get_by_test_id("stSlider").filter(has_text="Neighbours mixed").get_by_role("slider")
+    drag(page, slider, -400)
+    expect(page).to_have_url(re.compile(r"[?&]k=1\b"))
+    expect(effective).to_contain_text("1.00")
+    tau = page.get_by_test_id("stSlider").filter(has_text="Temperature").get_by_role("slider")
+    tau.focus()
+    tau.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"tau=0\.11"))
+    at_both = query(page)
+
+    page.reload()
+    expect(effective).to_contain_text("1.00")
+    assert query(page) == at_both
+    with page.context.browser.new_context() as second:  # a colleague opens the link
+        visitor = second.new_page()
+        visitor.goto(page.url)
+        expect(visitor.get_by_test_id("stMetric").filter(has_text="Effective neighbours")).to_contain_text("1.00")
+
+    page.go_back()
+    expect(page).not_to_have_url(re.compile("tau="))
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page).not_to_have_url(re.compile(r"[?&]k="))
+    expect(effective).to_contain_text("2.10")
+    assert query(page) == before
+
+
+def test_regular_expression_and_filter(page: Page, app_url: str, result: str) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}/neighbours?result={result}")
+    page.get_by_test_id("stCheckbox").filter(has_text="Regex").locator("label").first.click()
+    expect(page).to_have_url(re.compile("regex=True"))
+    search = page.get_by_test_id("stTextInput").filter(has_text="Search a token").get_by_role("searchbox")
+    search.fill("^ (haus|garten)$")
+    search.press("Enter")
+    expect(page.get_by_text("2 tokens.")).to_be_visible()
+    search.fill("(")
+    search.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("no regular expression")
+    page.go_back()
+    expect(page.get_by_text("2 tokens.")).to_be_visible()
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    """The query of the page's address."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def drag(page: Page, thumb: Locator, distance: int) -> None:
+    """Drag a slider's thumb sideways with the mouse."""
+    thumb.scroll_into_view_if_needed()
+    box = thumb.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + distance / 2, y, steps=4)
+    page.mouse.move(x + distance, y, steps=4)
+    page.mouse.up()
 
 
 @pytest.mark.parametrize("token", HOSTILE)

@@ -18,6 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ``WECHSEL_HOME``; nothing cached by an earlier test."""
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path))
     st.cache_data.clear()
+    st.cache_resource.clear()
     return tmp_path
 
 

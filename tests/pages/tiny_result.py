@@ -45,7 +45,7 @@ def write_tiny_result(folder: Path, config: InitConfig | None = None, **manifest
     folder.mkdir(parents=True)
     result = _result(np.array([kind for *_, kind in TARGET], dtype=np.uint8))
     write_neighbors(folder, result, source, target)
-    write_tokens(folder, result, source, target)
+    write_tokens(folder, result, source, target, np.linalg.norm(result.matrix, axis=1))
     write_manifest(folder, _manifest(config, result) | manifest)
     return folder
 

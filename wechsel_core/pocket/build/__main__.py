@@ -1,6 +1,6 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, evaluation, card. ``all`` runs them one after another (a few
+Steps in order: text, tokenizers, vectors, models, example, evaluation, card. ``all`` runs them one after another (a few
 hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 from wechsel_core.paths import pocket_dir
-from wechsel_core.pocket.build import card, evaluate, models, sources, tokenizers, vectors
+from wechsel_core.pocket.build import card, evaluate, example, models, sources, tokenizers, vectors
 
-STEPS = ("text", "tokenizers", "vectors", "models", "evaluation", "card")
+STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "card")
 LANGUAGES = ("en", *tokenizers.TARGET_LANGUAGES)
 
 
@@ -32,6 +32,8 @@ def run(step: str, work: Path) -> None:
         for family in tokenizers.FAMILIES:  # RoBERTa starts from an early GPT-2, so the order matters
             models.build_english_model(family, corpora, work / "models" / family, seed=0)
             shutil.copytree(work / "models" / family, data / "models" / family, dirs_exist_ok=True)
+    elif step == "example":
+        example.write_example(data / "results")
     elif step == "evaluation":
         evaluate.main(work, steps=evaluate.STEPS, seeds=(0,))
     else:

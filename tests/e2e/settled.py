@@ -1,0 +1,51 @@
+"""Wait until a page has finished, and measure how long the app took to answer a gesture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+#: A page is still for this long before it counts as finished: a run may be followed by another.
+STILL_MILLISECONDS = 400
+
+_WATCH = """() => {
+    if (window.lab) return;
+    const app = () => document.querySelector('[data-testid="stApp"]');
+    const busy = () => {
+        const shown = app();
+        return !shown || shown.getAttribute('data-test-script-state') !== 'notRunning'
+            || shown.getAttribute('data-test-connection-state') !== 'CONNECTED'
+            || document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]') !== null;
+    };
+    window.lab = {since: performance.now(), changed: performance.now(), busy: true};
+    const look = () => {
+        const now = busy();
+        if (now || window.lab.busy) { window.lab.changed = performance.now(); }
+        window.lab.busy = now;
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+_STILL = "still => window.lab && !window.lab.busy && performance.now() - window.lab.changed > still"
+
+
+def settle(page: Page) -> None:
+    """Wait until the script of the page has run, nothing spins and no more runs follow."""
+    page.evaluate(_WATCH)
+    page.wait_for_function(_STILL, arg=STILL_MILLISECONDS)
+
+
+def answer_seconds(page: Page, gesture: Callable[[], object]) -> float:
+    """Seconds from a gesture to the end of the last run that it caused, as the browser sees it.
+
+    The page must have been settled. Raises ``AssertionError`` where the gesture causes no run at all.
+    """
+    settle(page)
+    begin = float(page.evaluate("() => performance.now()"))
+    gesture()
+    page.wait_for_function("begin => window.lab.changed > begin", arg=begin)
+    settle(page)
+    return (float(page.evaluate("() => window.lab.changed")) - begin) / 1000
