@@ -1,7 +1,7 @@
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: install install-dev run check test test-all test-quick pocket
+.PHONY: install install-dev run check test test-all test-quick pocket bench
 
 install: $(VENV)/installed  ## the app and its libraries
 
@@ -34,3 +34,6 @@ test-quick:  ## without the slow tests and the browser
 
 pocket:  ## build the pocket tier anew (hours; see wechsel_core/pocket/CARD.md)
 	$(PYTHON) -m wechsel_core.pocket.build
+
+bench: install  ## measure against the reference and others; writes docs/performance.md (half an hour on a quiet machine)
+	$(PYTHON) -m benchmarks.run $(BENCH)
