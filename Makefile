@@ -1,7 +1,7 @@
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: install install-dev run check test test-all test-quick pocket bench
+.PHONY: install install-dev run check test test-all test-quick pocket pictures bench
 
 install: $(VENV)/installed  ## the app and its libraries
 
@@ -34,6 +34,9 @@ test-quick:  ## without the slow tests and the browser
 
 pocket:  ## build the pocket tier anew (hours; see wechsel_core/pocket/CARD.md)
 	$(PYTHON) -m wechsel_core.pocket.build
+
+pictures: install-dev  ## docs/pictures: every page, light, dark and narrow
+	WECHSEL_KEEP_PICTURES=1 WECHSEL_NEED_BROWSER=1 $(PYTHON) -m pytest -m "not hub and not gpu" tests/e2e/test_gallery.py
 
 bench: install  ## measure against the reference and others; writes docs/performance.md (half an hour on a quiet machine)
 	$(PYTHON) -m benchmarks.run $(BENCH)

@@ -46,7 +46,8 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 def fetch(folder: Path) -> None:
     """Download and unpack every package that is not there yet; takes about 1.5 GB of disk."""
     downloads = folder / "downloads"
-    downloads.mkdir(parents=True, exist_ok=True)
+    for place in (downloads, folder / "deb"):
+        place.mkdir(parents=True, exist_ok=True)
     for package in DEBIAN_PACKAGES:
         target = folder / "deb" / package
         if target.exists():
