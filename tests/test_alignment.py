@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -124,19 +125,32 @@ def test_seeds_repeat() -> None:
 
 
 class Recorder:
-    """Stands in for the alignment module's ``fit_alignment`` and ``translation_hits``, and keeps what they were given:
-    for every fold the rows of both languages that it was fitted on, and the target rows that were scored with it."""
+    """Keeps, for every fold, the rows of both languages that it was fitted on, and the target rows scored with it.
+
+    A fold is fitted on the products of all pairs less those of the pairs that it leaves out. The rotation is the
+    identity here, so that scored rows are seen as they were looked up.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._all: Counter[tuple[bytes, bytes]] | None = None
         self._fitted: tuple[np.ndarray, np.ndarray] | None = None
-        self._hits, self._fit = alignment.translation_hits, alignment.fit_alignment
-        monkeypatch.setattr(alignment, "fit_alignment", self._fit_alignment)
+        self._hits, self._products = alignment.translation_hits, alignment.cross_products
+        monkeypatch.setattr(alignment, "cross_products", self._cross_products)
+        monkeypatch.setattr(alignment, "best_rotation", lambda products: np.eye(len(products)))
         monkeypatch.setattr(alignment, "translation_hits", self._translation_hits)
 
-    def _fit_alignment(self, source_rows: np.ndarray, target_rows: np.ndarray) -> Any:
-        self._fitted = source_rows, target_rows
-        return self._fit(source_rows, target_rows)
+    def _cross_products(self, source_rows: np.ndarray, target_rows: np.ndarray) -> Any:
+        given = Counter(zip(map(bytes, source_rows), map(bytes, target_rows), strict=True))
+        if self._all is None:
+            self._all = given
+        else:
+            assert not given - self._all, "what is taken out was not in"
+            kept = list((self._all - given).elements())
+            shape, dtype = (len(kept), source_rows.shape[1]), source_rows.dtype
+            source, target = (np.frombuffer(b"".join(side), dtype).reshape(shape) for side in zip(*kept, strict=True))
+            self._fitted = source, target
+        return self._products(source_rows, target_rows)
 
     def _translation_hits(self, target_rows: np.ndarray, *args: Any, **options: Any) -> Any:
         assert self._fitted is not None
@@ -181,6 +195,26 @@ def test_never_fits_on_a_scored_pairs_words(monkeypatch: pytest.MonkeyPatch) -> 
     result = held_out_precision(list(dict.fromkeys(pairs)), source, target)
     assert len(recorder.folds) == 10
     assert check_held_out(recorder, pairs, source, target) == 80 == result["cosine"]["all"]["n"]
+
+
+def test_many_words_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 30 scored words at most, three a fold are drawn, none of them fitted on; fits still leave all of a fold out."""
+    source, target, dictionary, _ = planted_languages(80, 6)
+    monkeypatch.setattr(alignment, "SCORED_WORDS", 30)
+    recorder = Recorder(monkeypatch)
+    result = held_out_precision(list(dictionary.pairs), source, target)
+    assert check_held_out(recorder, list(dictionary.pairs), source, target) == 30 == result["cosine"]["all"]["n"]
+    assert {len(fit_source) for fit_source, _, _ in recorder.folds} == {72}
+
+
+def test_a_folds_rotation_is_that_of_its_own_pairs() -> None:
+    """Taking the products of some pairs out of the whole is fitting on the others."""
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(2, 500, 12)).astype(np.float32)
+    out = rng.random(500) < 0.1
+    others = alignment.cross_products(source, target) - alignment.cross_products(source[out], target[out])
+    expected = alignment.fit_alignment(source[~out], target[~out]).rotation
+    np.testing.assert_allclose(alignment.best_rotation(others), expected, atol=1e-12)
 
 
 def test_case_variants_of_the_source_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tests.transfer.cases import random_case
 from wechsel_core.numerics import rows as numerics_rows
 from wechsel_core.numerics import similarity
 from wechsel_core.numerics.similarity import Neighbors, nearest_rows
-from wechsel_core.transfer.result import TokenKind, draw_fallback, new_rows, row_blocks
+from wechsel_core.transfer.result import TokenKind, TransferPlan, draw_fallback, new_rows, row_blocks
 from wechsel_core.transfer.wechsel import plan_transfer, transfer_embeddings
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True)
@@ -75,6 +75,15 @@ def test_row_blocks_are_new_rows(legacy: bool, values: int) -> None:
         blocks = list(row_blocks(matrix, plan, seed=3, legacy=legacy))
     assert len(blocks) == math.ceil(12 * 8 / max(values, 8))
     np.testing.assert_array_equal(np.concatenate(blocks), rows)
+
+
+def test_a_block_of_drawn_rows_alone() -> None:
+    """No source row is needed for it, and an empty selection is no error."""
+    matrix = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    kind = np.full(4, TokenKind.FALLBACK, np.uint8)
+    plan = TransferPlan(np.full((4, 1), -1), np.zeros((4, 1), np.float32), np.zeros((4, 1)), kind)
+    (rows,) = row_blocks(matrix, plan, seed=3)
+    np.testing.assert_array_equal(rows, new_rows(matrix, plan.neighbor_ids, plan.weights, kind, seed=3))
 
 
 def test_bias_column_hand_computed() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
+from scipy.linalg import svd
 
 from wechsel_core.numerics.rows import distinct_rows
+
+#: Rows that are widened to float64 at once.
+BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +58,44 @@ def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray) -> Alignment
     Schönemann (1966), A generalized solution of the orthogonal Procrustes problem; Minixhofer et al. (2022),
     section 3.1.
     """
+    rotation = best_rotation(cross_products(source_rows, target_rows))
+    scale = squared = 0.0
+    for source, target in _blocks(source_rows, target_rows):
+        scale += float(np.vdot(target, target))
+        squared += float(np.square(source @ rotation - target).sum())
+    return Alignment(rotation, float(np.sqrt(squared / scale)) if scale else 0.0, len(source_rows))
+
+
+def cross_products(source_rows: np.ndarray, target_rows: np.ndarray) -> np.ndarray:
+    """``source_rows.T @ target_rows`` in float64, shape (dim, dim): all that the rotation depends on.
+
+    Sums over parts of the pairs add up, so what some pairs contribute can be taken out again.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there is no pair, or a value is not finite.
+    """
     if source_rows.shape != target_rows.shape or source_rows.ndim != 2 or not len(source_rows):
         raise ValueError(f"paired rows of shapes {source_rows.shape} and {target_rows.shape} cannot be aligned")
-    source = source_rows.astype(np.float64, copy=False)
-    target = target_rows.astype(np.float64, copy=False)
-    rotation, _ = orthogonal_procrustes(source, target)  # raises ValueError on NaN and infinity
-    scale = float(np.linalg.norm(target))
-    residual = float(np.linalg.norm(source @ rotation - target)) / scale if scale else 0.0
-    return Alignment(rotation, residual, len(source))
+    total = np.zeros((source_rows.shape[1],) * 2)
+    for source, target in _blocks(source_rows, target_rows):
+        total += source.T @ target
+    if not np.isfinite(total).all():
+        raise ValueError("a paired row holds NaN or infinity")
+    return total
+
+
+def best_rotation(products: np.ndarray) -> np.ndarray:
+    """The orthogonal matrix for ``cross_products``, float64, shape (dim, dim)."""
+    left, _, right = svd(products)
+    return np.asarray(left @ right)
+
+
+def _blocks(source_rows: np.ndarray, target_rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for start in range(0, len(source_rows), BLOCK):
+        part = slice(start, start + BLOCK)
+        yield source_rows[part].astype(np.float64), target_rows[part].astype(np.float64)
 
 
 def rotate(source_rows: np.ndarray, rotation: np.ndarray) -> np.ndarray:

@@ -9,11 +9,20 @@ import numpy as np
 from wechsel_core.numerics.rows import normalize_rows
 
 
+#: Rows whose similarities are held at once.
+BLOCK = 512
+
+
 def mean_top_similarities(rows: np.ndarray, others: np.ndarray, k: int = 10) -> np.ndarray:
     """Mean cosine of each row to its k nearest other rows, shape (n_rows,): the hubness term of CSLS."""
     k = min(k, len(others))
-    similarities = normalize_rows(rows) @ normalize_rows(others).T
-    return np.asarray(np.partition(similarities, len(others) - k, axis=1)[:, -k:].mean(axis=1))
+    rows, others = normalize_rows(rows), normalize_rows(others)
+    means = np.empty(len(rows), dtype=rows.dtype)
+    for start in range(0, len(rows), BLOCK):
+        similarities = rows[start : start + BLOCK] @ others.T
+        similarities.partition(len(others) - k, axis=1)
+        means[start : start + BLOCK] = similarities[:, -k:].mean(axis=1)
+    return means
 
 
 def translation_hits(
@@ -50,8 +59,8 @@ def translation_hits(
     target, source = normalize_rows(target_rows), normalize_rows(source_rows)
     penalty = mean_top_similarities(source, target) / 2 if csls else np.zeros(len(source), dtype=np.float32)
     ranks = np.empty(len(target), dtype=np.int64)
-    for start in range(0, len(target), 512):
-        scores = target[start : start + 512] @ source.T - penalty
+    for start in range(0, len(target), BLOCK):
+        scores = target[start : start + BLOCK] @ source.T - penalty
         for row, line in enumerate(scores, start):
             right = np.fromiter(gold[row], dtype=np.int64)
             if not len(right):

@@ -106,7 +106,10 @@ def row_blocks(source_matrix: Rows, plan: TransferPlan, *, seed: int, legacy: bo
         needed, places = np.unique(plan.neighbor_ids[block][used], return_inverse=True)
         local = np.zeros(weights.shape, dtype=np.int64)
         local[used] = places
-        rows = mix_rows(source_matrix[needed], local, weights)
+        if len(needed):
+            rows = mix_rows(source_matrix[needed], local, weights)
+        else:  # every row of the block is drawn
+            rows = np.zeros((len(weights), source_matrix.shape[1]), np.float32)
         if draw and block.start < n_drawn:
             draw.next_rows(rows, np.flatnonzero(plan.kind[block] == TokenKind.FALLBACK))
         yield rows
