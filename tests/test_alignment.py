@@ -135,10 +135,10 @@ class Recorder:
         self.folds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._all: Counter[tuple[bytes, bytes]] | None = None
         self._fitted: tuple[np.ndarray, np.ndarray] | None = None
-        self._hits, self._products = alignment.translation_hits, alignment.cross_products
+        self._normalize, self._products = alignment.normalize_rows, alignment.cross_products
         monkeypatch.setattr(alignment, "cross_products", self._cross_products)
         monkeypatch.setattr(alignment, "best_rotation", lambda products: np.eye(len(products)))
-        monkeypatch.setattr(alignment, "translation_hits", self._translation_hits)
+        monkeypatch.setattr(alignment, "normalize_rows", self._normalize_rows)
 
     def _cross_products(self, source_rows: np.ndarray, target_rows: np.ndarray) -> Any:
         given = Counter(zip(map(bytes, source_rows), map(bytes, target_rows), strict=True))
@@ -152,11 +152,10 @@ class Recorder:
             self._fitted = source, target
         return self._products(source_rows, target_rows)
 
-    def _translation_hits(self, target_rows: np.ndarray, *args: Any, **options: Any) -> Any:
-        assert self._fitted is not None
-        if not options.get("csls"):
-            self.folds.append((*self._fitted, target_rows))
-        return self._hits(target_rows, *args, **options)
+    def _normalize_rows(self, rows: np.ndarray) -> np.ndarray:
+        if self._fitted is not None:  # before the first fold these are the words that are searched
+            self.folds.append((*self._fitted, rows))
+        return self._normalize(rows)
 
 
 def check_held_out(recorder: Recorder, pairs: Pairs, source: MemoryVectors, target: MemoryVectors) -> int:
@@ -198,9 +197,9 @@ def test_never_fits_on_a_scored_pairs_words(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_many_words_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 30 scored words at most, three a fold are drawn, none of them fitted on; fits still leave all of a fold out."""
+    """With room for 30 of 80 words, three a fold are drawn, none of them fitted on; fits still leave all of a fold out."""
     source, target, dictionary, _ = planted_languages(80, 6)
-    monkeypatch.setattr(alignment, "SCORED_WORDS", 30)
+    monkeypatch.setattr(alignment, "SCORED_SIMILARITIES", 30 * len(source.words))
     recorder = Recorder(monkeypatch)
     result = held_out_precision(list(dictionary.pairs), source, target)
     assert check_held_out(recorder, list(dictionary.pairs), source, target) == 30 == result["cosine"]["all"]["n"]

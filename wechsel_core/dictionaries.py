@@ -143,14 +143,7 @@ def paired_rows(
     known = (source.index(source_words) >= 0) & (target.index(target_words) >= 0)
     rows = np.flatnonzero(known)
     return (
-        _vectors([source_words[i] for i in rows], source),
-        _vectors([target_words[i] for i in rows], target),
+        source.word_vectors([source_words[i] for i in rows]),
+        target.word_vectors([target_words[i] for i in rows]),
         np.array(origin, dtype=np.int64)[rows],
     )
-
-
-def _vectors(words: list[str], vectors: StaticVectors) -> np.ndarray:
-    """Vectors of words of which many stand more than once: each is looked up once."""
-    place: dict[str, int] = {}
-    number = [place.setdefault(word, len(place)) for word in words]
-    return vectors.word_vectors(list(place))[number]

@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wechsel_core.numerics.evaluation import mean_top_similarities, translation_hits
+from wechsel_core.numerics.evaluation import csls_scores, translation_hits
+from wechsel_core.numerics.rows import normalize_rows
+
+
+def hits_of(
+    queries: np.ndarray,
+    sources: np.ndarray,
+    gold: list[frozenset[int]],
+    *,
+    cutoffs: tuple[int, ...] = (1, 5, 10),
+    csls: bool = False,
+) -> np.ndarray:
+    cosines = normalize_rows(queries) @ normalize_rows(sources).T
+    return translation_hits(csls_scores(cosines) if csls else cosines, gold, cutoffs=cutoffs)
 
 
 def at(*degrees: float) -> np.ndarray:
@@ -18,7 +31,7 @@ def at(*degrees: float) -> np.ndarray:
 
 def test_hand_computed() -> None:
     """Query at 0 degrees, sources at 10, 30 and 60: gold 1 is second, so it is missed at 1 and found at 2."""
-    hits = translation_hits(at(0, 0), at(10, 30, 60), [frozenset({1}), frozenset({0, 2})], cutoffs=(1, 2))
+    hits = hits_of(at(0, 0), at(10, 30, 60), [frozenset({1}), frozenset({0, 2})], cutoffs=(1, 2))
     assert hits.tolist() == [[False, True], [True, True]] and hits.dtype == np.bool_
 
 
@@ -30,27 +43,33 @@ def test_csls_hand_computed() -> None:
     for the own word; 0.5790 beats 0.4698.
     """
     queries, sources, gold = at(0, 40), at(20, -21, 61), [frozenset({1}), frozenset({2})]
-    assert not translation_hits(queries, sources, gold, cutoffs=(1,)).any()
-    assert translation_hits(queries, sources, gold, cutoffs=(1,), csls=True).all()
+    assert not hits_of(queries, sources, gold, cutoffs=(1,)).any()
+    assert hits_of(queries, sources, gold, cutoffs=(1,), csls=True).all()
 
 
-def test_mean_top_similarities_hand_computed() -> None:
-    """Row at 0, others at 0, 60 and 180 degrees: the best two give (1 + 0.5) / 2; k above their number takes all."""
-    np.testing.assert_allclose(mean_top_similarities(at(0), at(0, 60, 180), k=2), [0.75], atol=1e-6)
-    np.testing.assert_allclose(mean_top_similarities(at(0), at(0, 60, 180), k=10), [0.5 / 3], atol=1e-6)
+def test_csls_penalty_hand_computed() -> None:
+    """Queries at 0, 60 and 180 degrees, one source at 0: half of the mean of 1, 0.5 and -1 is 1/12."""
+    cosines = np.array([[1.0], [0.5], [-1.0]], dtype=np.float32)
+    np.testing.assert_allclose(csls_scores(cosines), cosines - 1 / 12, atol=1e-6)
+
+
+def test_csls_takes_ten_queries_and_more_sources_than_a_block() -> None:
+    cosines = np.random.default_rng(0).uniform(-1, 1, (40, 1300)).astype(np.float32)
+    penalty = np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
+    np.testing.assert_allclose(csls_scores(cosines), cosines - penalty, atol=1e-6)
 
 
 def test_ties_go_to_the_lower_row_and_cutoffs_may_exceed_the_rows() -> None:
-    hits = translation_hits(at(0), at(0, 0), [frozenset({1})], cutoffs=(1, 2, 10))
+    hits = hits_of(at(0), at(0, 0), [frozenset({1})], cutoffs=(1, 2, 10))
     assert hits.tolist() == [[False, True, True]]
 
 
 def test_no_gold_is_no_hit() -> None:
-    assert not translation_hits(at(0), at(0, 90), [frozenset()], cutoffs=(1, 2)).any()
+    assert not hits_of(at(0), at(0, 90), [frozenset()], cutoffs=(1, 2)).any()
 
 
 def test_no_gold_is_no_hit_at_a_cutoff_beyond_the_sources() -> None:
-    assert not translation_hits(at(0), at(0, 90), [frozenset()], cutoffs=(5,)).any()
+    assert not hits_of(at(0), at(0, 90), [frozenset()], cutoffs=(5,)).any()
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -70,19 +89,11 @@ def test_equals_plain_loops(seed: int, csls: bool, n_queries: int) -> None:
     expected = [
         [bool(g & set(np.argsort(-row)[:n].tolist())) for n in (1, 5, 10)] for row, g in zip(scores, gold, strict=True)
     ]
-    assert translation_hits(queries, sources, gold, csls=csls).tolist() == expected
-
-
-def test_more_queries_than_a_block() -> None:
-    """Queries are ranked 512 at a time: every one of 600 finds itself."""
-    rows = np.random.default_rng(0).normal(size=(600, 8))
-    assert translation_hits(rows, rows, [frozenset({i}) for i in range(600)], cutoffs=(1,)).all()
+    assert hits_of(queries, sources, gold, csls=csls).tolist() == expected
 
 
 @pytest.mark.parametrize("csls", [False, True])
 def test_zero_query_scores_without_nan(csls: bool) -> None:
     """A query without direction ranks by id (cosine 0 everywhere); it must not turn into NaN."""
-    hits = translation_hits(
-        np.vstack([np.zeros((1, 2)), at(0)]), at(90, 0), [frozenset({0}), frozenset({1})], csls=csls
-    )
+    hits = hits_of(np.vstack([np.zeros((1, 2)), at(0)]), at(90, 0), [frozenset({0}), frozenset({1})], csls=csls)
     assert hits[:, -1].all()

@@ -41,3 +41,14 @@ def test_systems_that_cannot_hand_pages_back(tmp_path: Path, monkeypatch: pytest
     mapped = MappedFile(tmp_path / "f")
     mapped.release()
     assert mapped.data.tobytes() == b"abc"
+
+
+def test_rows_are_copied_without_touching_pages(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    content = np.random.default_rng(0).integers(0, 256, 3 + 5 * 7, dtype=np.uint8)
+    path.write_bytes(content.tobytes())
+    mapped = MappedFile(path)
+    np.testing.assert_array_equal(mapped.rows(3, 7, np.array([0, 4, 2])), content[3:].reshape(5, 7)[[0, 4, 2]])
+    assert mapped.rows(3, 7, np.array([], int)).shape == (0, 7)
+    with pytest.raises(OSError, match="row 5 lies beyond the end"):
+        mapped.rows(3, 7, np.array([5]))

@@ -6,46 +6,54 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wechsel_core.numerics.rows import normalize_rows
 
-
-#: Rows whose similarities are held at once.
+#: Columns of a table of similarities that are sorted at once.
 BLOCK = 512
+CSLS_NEIGHBORS = 10
 
 
-def mean_top_similarities(rows: np.ndarray, others: np.ndarray, k: int = 10) -> np.ndarray:
-    """Mean cosine of each row to its k nearest other rows, shape (n_rows,): the hubness term of CSLS."""
-    k = min(k, len(others))
-    rows, others = normalize_rows(rows), normalize_rows(others)
-    means = np.empty(len(rows), dtype=rows.dtype)
-    for start in range(0, len(rows), BLOCK):
-        similarities = rows[start : start + BLOCK] @ others.T
-        similarities.partition(len(others) - k, axis=1)
-        means[start : start + BLOCK] = similarities[:, -k:].mean(axis=1)
-    return means
+def csls_scores(similarities: np.ndarray, *, in_place: bool = False) -> np.ndarray:
+    """Cosines less half of how near each source row is to its ten nearest target rows: hubs lose.
+
+    Parameters
+    ----------
+    similarities : ndarray of float32, shape (n_target, n_source)
+    in_place : bool
+        Overwrite them.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_target, n_source)
+        For ranking source rows of one target row; the term that is the same for all of them is left out.
+
+    References
+    ----------
+    Conneau et al. (2018), Word translation without parallel data.
+    """
+    k = min(CSLS_NEIGHBORS, len(similarities))
+    penalty = np.empty(similarities.shape[1], dtype=similarities.dtype)
+    for start in range(0, len(penalty), BLOCK):
+        columns = np.ascontiguousarray(similarities[:, start : start + BLOCK].T)
+        columns.partition(columns.shape[1] - k, axis=1)
+        penalty[start : start + BLOCK] = columns[:, -k:].mean(axis=1)
+    out = similarities if in_place else similarities.copy()
+    out -= penalty / 2
+    return out
 
 
 def translation_hits(
-    target_rows: np.ndarray,
-    source_rows: np.ndarray,
-    gold: Sequence[frozenset[int]],
-    *,
-    cutoffs: Sequence[int] = (1, 5, 10),
-    csls: bool = False,
+    scores: np.ndarray, gold: Sequence[frozenset[int]], *, cutoffs: Sequence[int] = (1, 5, 10)
 ) -> np.ndarray:
     """Whether a right translation is among the first n source rows, for every target row.
 
     Parameters
     ----------
-    target_rows : ndarray, shape (n_queries, dim)
-    source_rows : ndarray, shape (n_source, dim)
-        The rotated source vocabulary to search.
+    scores : ndarray, shape (n_queries, n_source)
+        Cosines, or ``csls_scores``, of target rows to the rotated source vocabulary.
     gold : sequence of n_queries sets of int
         Right source rows of each query.
     cutoffs : sequence of int
         The n of P@n.
-    csls : bool
-        Rank by cross-domain similarity local scaling (k = 10) instead of plain cosine.
 
     Returns
     -------
@@ -54,20 +62,16 @@ def translation_hits(
 
     References
     ----------
-    Conneau et al. (2018), Word translation without parallel data (CSLS, P@k).
+    Conneau et al. (2018), Word translation without parallel data (P@k).
     """
-    target, source = normalize_rows(target_rows), normalize_rows(source_rows)
-    penalty = mean_top_similarities(source, target) / 2 if csls else np.zeros(len(source), dtype=np.float32)
-    ranks = np.empty(len(target), dtype=np.int64)
-    for start in range(0, len(target), BLOCK):
-        scores = target[start : start + BLOCK] @ source.T - penalty
-        for row, line in enumerate(scores, start):
-            right = np.fromiter(gold[row], dtype=np.int64)
-            if not len(right):
-                ranks[row] = max(cutoffs)  # nothing would be right, so nothing is a hit
-                continue
-            best = line[right].max()
-            first = right[line[right] == best].min()
-            # Rank of the best right answer; among equal scores the lower row comes first.
-            ranks[row] = (line > best).sum() + (line[:first] == best).sum()
+    ranks = np.empty(len(scores), dtype=np.int64)
+    for row, line in enumerate(scores):
+        right = np.fromiter(gold[row], dtype=np.int64)
+        if not len(right):
+            ranks[row] = max(cutoffs)  # nothing would be right, so nothing is a hit
+            continue
+        best = line[right].max()
+        first = right[line[right] == best].min()
+        # Rank of the best right answer; among equal scores the lower row comes first.
+        ranks[row] = (line > best).sum() + (line[:first] == best).sum()
     return ranks[:, None] < np.asarray(cutoffs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wechsel_core.errors import VectorFileError
 from wechsel_core.vectors.fasttext_format import read_layout
 from wechsel_core.vectors.store import Vocabulary, check_finite, content_hash
 from wechsel_core.vectors.vocabulary_index import IndexedWords
@@ -55,6 +56,7 @@ class FastTextVectors(Vocabulary):
         self._rows = index.rows
         self.minn, self.maxn, self.bucket = layout.minn, layout.maxn, layout.bucket
         self.has_subwords = self.maxn > 0 and self.minn <= self.maxn
+        self._matrix_offset = layout.matrix_offset
         stop = layout.matrix_offset + 4 * layout.n_rows * layout.dim
         flat = self._file.data[layout.matrix_offset : stop].view("<f4")
         self.matrix: np.ndarray = flat.reshape(layout.n_rows, layout.dim)
@@ -92,6 +94,16 @@ class FastTextVectors(Vocabulary):
         raw = self.words.raw(text)
         return encode(text) if raw is None else raw
 
+    def _gather(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of the matrix, float32, shape (n, dim)."""
+        try:
+            found = self._file.rows(self._matrix_offset, 4 * self.dim, rows)
+        except OSError as error:
+            raise VectorFileError(
+                f"{self.name} cannot be read ({error})", "the whole file", "fetch it again"
+            ) from error
+        return found.view("<f4").astype(np.float32, copy=False)
+
     def _compose(self, texts: Sequence[str]) -> np.ndarray:
         from wechsel_core.vectors.ngrams import CHUNK, mean_of_rows, ngram_ids
 
@@ -107,5 +119,5 @@ class FastTextVectors(Vocabulary):
                 word_rows=np.where(positions >= 0, self._rows[positions], -1),
                 base=len(self.words),
             )
-            result[start : start + CHUNK] = mean_of_rows(self.matrix, ids, offsets, release=self._file.release)
+            result[start : start + CHUNK] = mean_of_rows(self.matrix, ids, offsets, gather=self._gather)
         return check_finite(result, self.name)

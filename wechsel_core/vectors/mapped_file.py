@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 from pathlib import Path
@@ -28,8 +29,46 @@ class MappedFile:
     def __init__(self, path: Path) -> None:
         with path.open("rb") as stream:
             self.changed = os.fstat(stream.fileno()).st_mtime_ns
+            self._descriptor = os.dup(stream.fileno())
             self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self.data = np.frombuffer(self._map, dtype=np.uint8)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            os.close(self._descriptor)
+
+    def rows(self, offset: int, row_bytes: int, numbers: np.ndarray) -> np.ndarray:
+        """Copy rows that lie scattered over a part of the file, without touching its pages.
+
+        A read a row takes half the time of a page fault a row, and leaves nothing to hand back.
+
+        Parameters
+        ----------
+        offset : int
+            Where row 0 begins.
+        row_bytes : int
+        numbers : ndarray of int64, shape (n,)
+            Rows of the file.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, row_bytes)
+
+        Raises
+        ------
+        OSError
+            If the file ends before a row does: it was cut since it was opened.
+        """
+        out = np.empty((len(numbers), row_bytes), dtype=np.uint8)
+        if not hasattr(os, "preadv"):  # Windows
+            part = self.data[offset:]
+            return np.stack([part[n * row_bytes : (n + 1) * row_bytes] for n in numbers.tolist()]) if len(out) else out
+        view = out.reshape(-1).data
+        for place, number in enumerate(numbers.tolist()):
+            into = view[place * row_bytes : (place + 1) * row_bytes]
+            if os.preadv(self._descriptor, [into], offset + number * row_bytes) != row_bytes:
+                raise OSError(f"row {number} lies beyond the end of the file")
+        return out
 
     def release(self) -> None:
         """Hand the touched pages back; what is touched again comes from the system's page cache.

@@ -14,7 +14,6 @@ from numba import njit
 CHUNK = 8192
 
 _GATHERED_VALUES = 2**24  # of a matrix, held at a time: 64 MiB
-_TOUCHED_ROWS = 128  # of a memory-mapped matrix, before its pages, up to 2 MiB around each row, are handed back
 
 _FNV_OFFSET = np.uint64(2166136261)
 _FNV_PRIME = np.uint64(16777619)
@@ -78,7 +77,11 @@ def ngram_ids(
 
 
 def mean_of_rows(
-    matrix: np.ndarray, ids: np.ndarray, offsets: np.ndarray, *, release: Callable[[], None] | None = None
+    matrix: np.ndarray,
+    ids: np.ndarray,
+    offsets: np.ndarray,
+    *,
+    gather: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Means of groups of matrix rows, added in float32 in the order given, as the official library does.
 
@@ -89,8 +92,8 @@ def mean_of_rows(
         a block each once and in file order.
     ids : ndarray of int64, shape (n_ids,)
     offsets : ndarray of int64, shape (n + 1,)
-    release : callable, optional
-        Hands the matrix's pages back to the system; called time and again, so that few are resident at once.
+    gather : callable, optional
+        Gives rows of the matrix by their rising numbers, float32, shape (n, dim), for one that is read from a file.
 
     Returns
     -------
@@ -101,20 +104,11 @@ def mean_of_rows(
     block = max(1, _GATHERED_VALUES // matrix.shape[1])
     for start in range(0, len(ids), block):
         needed, local = np.unique(ids[start : start + block], return_inverse=True)
-        _add_rows(_gather(matrix, needed, release), local.astype(np.int64, copy=False), start, offsets, result)
+        rows = matrix[needed].astype(np.float32, copy=False) if gather is None else gather(needed)
+        _add_rows(rows, local.astype(np.int64, copy=False), start, offsets, result)
     sizes = np.maximum(np.diff(offsets), 1)
     result *= (1.0 / sizes).astype(np.float32)[:, None]
     return result
-
-
-def _gather(matrix: np.ndarray, rows: np.ndarray, release: Callable[[], None] | None) -> np.ndarray:
-    """The rows, float32, shape (n, dim)."""
-    gathered = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
-    for start in range(0, len(rows), _TOUCHED_ROWS):
-        gathered[start : start + _TOUCHED_ROWS] = matrix[rows[start : start + _TOUCHED_ROWS]]
-        if release is not None:
-            release()
-    return gathered
 
 
 @njit(cache=True)
