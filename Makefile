@@ -1,7 +1,7 @@
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: install install-dev run check test test-all test-quick pocket pictures bench
+.PHONY: install install-dev atlas run check test test-all test-quick pocket pictures bench
 
 install: $(VENV)/installed  ## the app and its libraries
 
@@ -19,13 +19,16 @@ $(VENV)/installed: requirements.txt
 run: install  ## the app, on loopback
 	$(PYTHON) -m streamlit run app.py
 
+atlas: install  ## the optional view of the whole vocabulary, without the libraries that it does not need here
+	$(PYTHON) -m pip install -q --no-deps -r requirements-atlas.txt
+
 check: install-dev  ## style and types
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
 test: install-dev  ## every test that needs neither the internet nor a GPU, the browser's too
-	$(PYTHON) -m pytest -m "not hub and not gpu"
+	$(PYTHON) -m pytest -rs -m "not hub and not gpu"
 
 test-all: test
 
@@ -40,3 +43,4 @@ pictures: install-dev  ## docs/pictures: every page, light, dark and narrow
 
 bench: install  ## measure against the reference and others; writes docs/performance.md (half an hour on a quiet machine)
 	$(PYTHON) -m benchmarks.run $(BENCH)
+	$(PYTHON) -m benchmarks.training

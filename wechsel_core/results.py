@@ -18,6 +18,21 @@ from wechsel_core.types import TokenTable
 SCHEMA_VERSION = 1
 MANIFEST, NEIGHBORS, TOKENS = "wechsel.json", "neighbors.parquet", "tokens.parquet"
 SOURCE_TOKENS, STATIC_SPACE = "source_tokens.parquet", "static.safetensors"
+#: What each table holds: whole numbers, numbers or text. A table of another version lacks a column or has another kind.
+COLUMNS = {
+    NEIGHBORS: {
+        "target_id": "whole", "target_token": "text", "rank": "whole", "source_id": "whole", "source_token": "text",
+        "similarity": "number", "weight": "number",
+    },
+    TOKENS: {
+        "target_id": "whole", "token": "text", "text": "text", "kind": "text", "nearest": "text",
+        "similarity": "number", "effective_neighbors": "number", "norm": "number",
+    },
+    SOURCE_TOKENS: {"source_id": "whole", "text": "text"},
+}  # fmt: skip
+#: Where a parquet file keeps its schema version; files written before it was recorded lack it.
+_VERSION_KEY = b"wechsel_schema_version"
+_AGAIN = "run init again with --force"
 KIND_NAMES = {
     TokenKind.MIXED: "mixed",
     TokenKind.COPIED: "copied",
@@ -55,7 +70,7 @@ def write_neighbors(
         }
     )
     pq.write_table(
-        table,
+        _versioned(table),
         folder / NEIGHBORS,
         compression="zstd",
         use_dictionary=["target_token", "source_token"],
@@ -86,9 +101,21 @@ def write_tokens(
             "norm": norms.astype(np.float32),
         }
     )
-    frame.to_parquet(folder / TOKENS, index=False, compression="zstd")
     source_frame = pd.DataFrame({"source_id": np.arange(len(source), dtype=np.int32), "text": list(source.texts)})
-    source_frame.to_parquet(folder / SOURCE_TOKENS, index=False, compression="zstd")
+    _write_frame(frame, folder / TOKENS)
+    _write_frame(source_frame, folder / SOURCE_TOKENS)
+
+
+def _write_frame(frame: pd.DataFrame, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(_versioned(pa.Table.from_pandas(frame, preserve_index=False)), path, compression="zstd")
+
+
+def _versioned(table: Any) -> Any:
+    """The table with the schema version in its file's metadata."""
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), _VERSION_KEY: str(SCHEMA_VERSION).encode()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,10 +224,22 @@ class Candidates:
 
 
 def read_candidates(folder: Path) -> Candidates:
-    """Read the candidates of a result as arrays, for everything that looks at all tokens at once."""
+    """Read the candidates of a result as arrays, for everything that looks at all tokens at once.
+
+    Raises
+    ------
+    OutputError
+        If a table cannot be read, is of another version, or does not fit the others.
+    """
     rows = read_table(folder, NEIGHBORS, columns=["target_id", "rank", "source_id", "similarity", "weight"])
     kinds = {name: kind for kind, name in KIND_NAMES.items()}
-    kind = read_table(folder, TOKENS, columns=["kind"])["kind"].map(kinds).to_numpy(np.uint8)
+    named = read_table(folder, TOKENS, columns=["kind"])["kind"].map(kinds)
+    n_source = len(read_table(folder, SOURCE_TOKENS, columns=["source_id"]))
+    ends = {"target_id": (0, len(named) - 1), "source_id": (0, n_source - 1), "rank": (1, n_source)}
+    fits = all(rows[name].between(*span).all() for name, span in ends.items())
+    if named.isna().any() or not fits:
+        raise OutputError(f"the tables of {folder} do not fit each other", "those that one init wrote", _AGAIN)
+    kind = named.to_numpy(np.uint8)
     shape = (len(kind), int(rows["rank"].max()) if len(rows) else 0)
     place = rows["target_id"].to_numpy(), rows["rank"].to_numpy() - 1
     arrays = {"ids": np.full(shape, -1, np.int32), "similarities": np.zeros(shape, np.float32)}
@@ -213,10 +252,45 @@ def read_candidates(folder: Path) -> Candidates:
 
 
 def read_table(folder: Path, name: str, **options: Any) -> pd.DataFrame:
-    """Read one of a result's tables; ``options`` go to ``pandas.read_parquet``."""
+    """Read one of a result's tables; ``options`` go to ``pandas.read_parquet``.
+
+    Raises
+    ------
+    OutputError
+        If there is no such file, it is damaged, or it is of another schema version.
+    """
+    import pyarrow.parquet as pq
+
+    path = Path(folder) / name
     try:
-        return pd.read_parquet(Path(folder) / name, **options)
+        schema = pq.read_schema(path)
+        _check_version(path, schema)
+        frame = pd.read_parquet(path, **options)
     except (OSError, ValueError) as error:
+        raise OutputError(f"{name} of {folder} cannot be read", "the table that init wrote", _AGAIN) from error
+    for column, kind in COLUMNS.get(name, {}).items():
+        if column in frame and not _is(frame[column], kind):
+            raise OutputError(
+                f"column {column} of {path} holds {frame[column].dtype} values", f"the table of version {SCHEMA_VERSION}",
+                _AGAIN,
+            )  # fmt: skip
+    return frame
+
+
+def _check_version(path: Path, schema: Any) -> None:
+    version = (schema.metadata or {}).get(_VERSION_KEY, str(SCHEMA_VERSION).encode()).decode("utf-8", "replace")
+    if version != str(SCHEMA_VERSION):
         raise OutputError(
-            f"{name} of {folder} cannot be read", "the table that init wrote", "run init again with --force"
-        ) from error
+            f"{path} has schema version {version}", f"version {SCHEMA_VERSION}", "run init again with this version"
+        )
+    missing = next((column for column in COLUMNS.get(path.name, {}) if column not in schema.names), None)
+    if missing:
+        raise OutputError(f"{path} has no column {missing}", f"the table of version {SCHEMA_VERSION}", _AGAIN)
+
+
+def _is(column: pd.Series, kind: str) -> bool:
+    if kind == "text":
+        values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+        # A column of nothing but missing texts comes back as objects.
+        return pd.api.types.is_string_dtype(values) or bool(values.isna().all())
+    return column.dtype.kind in ("iu" if kind == "whole" else "fiu")

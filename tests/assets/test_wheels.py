@@ -144,3 +144,11 @@ def test_damaged_wheel(tmp_path):
     (tmp_path / "x.whl").write_bytes(b"no zip")
     with pytest.raises(AssetError, match="no sound wheel"):
         unpack(tmp_path / "x.whl", ["x"], tmp_path / "out")
+
+
+def test_a_name_with_a_star_takes_all_that_match(index, tmp_path):
+    (wheel,) = index.glob("*.whl")
+    written = unpack(wheel, ("tiny_data/*/[vk]*", "tiny_data/vocab/k*"), tmp_path / "out")
+    assert [path.name for path in written] == ["keys", "vectors", "keys"]
+    with pytest.raises(AssetError, match=r"lacks 'tiny_data/\*\.npy'"):
+        unpack(wheel, ("tiny_data/*.npy",), tmp_path / "none")

@@ -17,12 +17,12 @@ from wechsel_core.assets.files import check_manifest, disk_errors, manifest_path
 from wechsel_core.assets.https import download, gunzip, mirrored
 from wechsel_core.assets.hub import cached_repository, fetch_repository, verify_repository
 from wechsel_core.assets.wheel import fetch_wheel
-from wechsel_core.catalogue import Asset
+from wechsel_core.catalogue import Asset, Kind, load_catalogue
 from wechsel_core.errors import AssetError
 from wechsel_core.paths import cache_dir, pocket_dir
 from wechsel_core.types import Progress
 
-__all__ = ["fetch", "is_present", "verify"]
+__all__ = ["fetch", "is_present", "resolve", "verify"]
 
 
 def fetch(entry: Asset, *, progress: Progress | None = None, cache: Path | None = None) -> Path:
@@ -73,6 +73,12 @@ def fetch(entry: Asset, *, progress: Progress | None = None, cache: Path | None 
     if place is None:
         raise not_fetched(entry.name)
     return place
+
+
+def resolve(kind: Kind, name: str, progress: Progress | None = None) -> Path | str:
+    """The local path of a catalogue name of that kind, fetched if need be; any other name as it is."""
+    entry = load_catalogue().named(name, kind)
+    return fetch(entry, progress=progress) if entry else name
 
 
 def is_present(entry: Asset, *, cache: Path | None = None) -> bool:

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from wechsel_core.assets.files import disk_errors, disk_full, file_sha256
@@ -111,7 +112,9 @@ def gunzip(archive: Path, target: Path, *, progress: Progress | None = None) -> 
 
 
 class _KeepHttps(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
         _check_scheme(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 

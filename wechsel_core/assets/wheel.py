@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from wechsel_core.catalogue import Asset
 from wechsel_core.errors import AssetError
 from wechsel_core.types import Progress
 
+_ANSWER_SECONDS = 30
 _NO_NETWORK = (
     "NewConnectionError", "NameResolutionError", "ConnectTimeout", "ReadTimeout", "ProxyError", "name resolution",
     "Network is unreachable", "Connection refused", "Max retries exceeded", "Read timed out", "connection broken",
@@ -70,11 +72,11 @@ def fetch_wheel(
 
 
 def unpack(wheel: Path, members: Sequence[str], folder: Path) -> list[Path]:
-    """Write the named members of a wheel below a folder, as plain files."""
+    """Write the named members of a wheel below a folder, as plain files; a name with a star takes all that match."""
     written = []
     try:
         with zipfile.ZipFile(wheel) as archive:
-            for member in members:
+            for member in _expanded(members, archive.namelist()):
                 place = PurePosixPath(member)
                 if place.is_absolute() or ".." in place.parts or "\\" in member or ":" in member:
                     raise AssetError(
@@ -90,6 +92,15 @@ def unpack(wheel: Path, members: Sequence[str], folder: Path) -> list[Path]:
     except zipfile.BadZipFile as error:
         raise AssetError(f"{wheel.name} is no sound wheel ({error})", "a zip archive", "fetch it again") from error
     return written
+
+
+def _expanded(members: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Patterns replaced by the names that match, in order; one that matches nothing stays, to be missed."""
+    found: list[str] = []
+    for member in members:
+        matching = sorted(fnmatch.filter(names, member)) if "*" in member else []
+        found += matching or [member]
+    return found
 
 
 def _pip_download(entry: Asset, folder: Path, progress: Progress | None, pip_arguments: Sequence[str]) -> Path:
@@ -127,6 +138,25 @@ def _pip_download(entry: Asset, folder: Path, progress: Progress | None, pip_arg
     if len(wheels) != 1:
         raise AssetError(f"pip found {len(wheels)} wheels for {entry.where}", "one", "check which index pip is set to")
     return wheels[0]
+
+
+def ask_index(entry: Asset, *, pip_arguments: Sequence[str] = ()) -> AssetError | None:
+    """Ask the package index that pip is set to whether it has a wheel; fetches nothing.
+
+    Returns
+    -------
+    AssetError or None
+        The error that a fetch would end with; None where the index answers and has the package.
+    """
+    command = [
+        sys.executable, "-m", "pip", "index", "versions", entry.where.split("==")[0], "--no-input",
+        "--disable-pip-version-check", "--ignore-requires-python", "--retries", "1", "--timeout", "5", *pip_arguments,
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_ANSWER_SECONDS)
+    except subprocess.TimeoutExpired:
+        return _explain(entry, "Read timed out")
+    return _explain(entry, done.stdout + done.stderr) if done.returncode else None
 
 
 def _n_bytes(scratch: Path) -> int:

@@ -9,6 +9,9 @@ import numpy as np
 
 from wechsel_core.errors import TokenizerError
 
+#: Tokenized lists of ids take ten times the room of the array that they become.
+LINES_AT_ONCE = 20_000
+
 
 def pack_blocks(tokenizer: Any, lines: Sequence[str], block_size: int) -> tuple[np.ndarray, int]:
     """Tokenize lines, end each with the separator token and cut the stream into equal blocks.
@@ -37,8 +40,11 @@ def pack_blocks(tokenizer: Any, lines: Sequence[str], block_size: int) -> tuple[
         raise TokenizerError("a tokenizer with neither eos nor sep token", "one of them to end a line", "add one")
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.cls_token_id
     start = end if start is None else start
-    encoded = tokenizer(list(lines), add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    stream = np.fromiter((i for ids in encoded for i in (*ids, end)), dtype=np.int64)
+    parts = [
+        _token_ids(tokenizer, lines[first : first + LINES_AT_ONCE], end)
+        for first in range(0, len(lines), LINES_AT_ONCE)
+    ]
+    stream = np.concatenate(parts) if parts else np.empty(0, np.int32)
     payload = block_size - 1
     n_blocks = len(stream) // payload
     blocks = np.full((n_blocks, block_size), start, dtype=np.int64)
@@ -46,6 +52,11 @@ def pack_blocks(tokenizer: Any, lines: Sequence[str], block_size: int) -> tuple[
     total_bytes = sum(len(line.encode()) + 1 for line in lines)
     # The dropped tail is less than one block: its share of the bytes is taken from the share of tokens.
     return blocks, round(total_bytes * (n_blocks * payload) / max(len(stream), 1))
+
+
+def _token_ids(tokenizer: Any, lines: Sequence[str], end: int) -> np.ndarray:
+    encoded = tokenizer(list(lines), add_special_tokens=False, return_attention_mask=False, verbose=False)["input_ids"]
+    return np.fromiter((i for ids in encoded for i in (*ids, end)), dtype=np.int32)
 
 
 def mask_blocks(

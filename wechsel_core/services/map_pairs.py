@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wechsel_core.assets import resolve
 from wechsel_core.config import InitConfig
 from wechsel_core.dictionaries import read_dictionary, variants
 from wechsel_core.results import read_manifest
-from wechsel_core.services.inputs import default_name, resolve
+from wechsel_core.services.inputs import default_name
 from wechsel_core.services.maps import MapRows, Space, script_of
 from wechsel_core.services.results import result_folder
 

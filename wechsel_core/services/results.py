@@ -87,6 +87,10 @@ def neighbors_in(folder: Path, target_id: int, top: int = 10) -> pd.DataFrame:
     read_manifest(folder)
     rows = read_table(folder, NEIGHBORS, filters=[("target_id", "=", int(target_id)), ("rank", "<=", int(top))])
     texts = read_table(folder, SOURCE_TOKENS)["text"].to_numpy()
+    if not rows["source_id"].between(0, len(texts) - 1).all():
+        raise OutputError(
+            f"the tables of {folder} do not fit each other", "those that one init wrote", "run init again with --force"
+        )
     rows["source_text"] = texts[rows["source_id"].to_numpy()]
     columns = ["rank", "source_id", "source_token", "source_text", "similarity", "weight"]
     return rows.sort_values("rank")[columns].reset_index(drop=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.config import InitConfig
-from wechsel_core.errors import InputError, OutputError
+from wechsel_core.result_source import open_source, source_changed
 from wechsel_core.results import SOURCE_TOKENS, Candidates, read_candidates, read_manifest, read_table
-from wechsel_core.services.inputs import resolve
 from wechsel_core.services.results import result_folder
 from wechsel_core.transfer.result import new_rows
 from wechsel_core.transfer.wechsel import REFERENCE_SEED
@@ -58,7 +56,7 @@ def model_rows_in(folder: Path, progress: Progress | None = None) -> ModelRows:
     candidates = read_candidates(folder)
     source = source[: len(read_table(folder, SOURCE_TOKENS, columns=["source_id"]))]
     if candidates.ids.size and candidates.ids.max() >= len(source):
-        raise _changed(config)
+        raise source_changed(config)
     tell(0.8, "Mixing the rows")
     target = mixed_rows(config, source, candidates, candidates.weights)
     source.flags.writeable = target.flags.writeable = False
@@ -95,35 +93,11 @@ def open_source_model(manifest: dict[str, Any], progress: Progress | None = None
     """
     from wechsel_core.models import load_model
 
-    return _opened(load_model, manifest, progress)
+    return open_source(load_model, manifest, progress)
 
 
 def _source_matrix(manifest: dict[str, Any], tell: Progress) -> np.ndarray:
     from wechsel_core.models.checkpoint import open_checkpoint
 
-    matrix: np.ndarray = _opened(open_checkpoint, manifest, tell).skeleton.rows["input"][:]
+    matrix: np.ndarray = open_source(open_checkpoint, manifest, tell).skeleton.rows["input"][:]
     return matrix
-
-
-def _opened(opener: Callable[..., Any], manifest: dict[str, Any], progress: Progress | None) -> Any:
-    config = InitConfig.from_dict(manifest["config"])
-    sha256 = manifest.get("inputs", {}).get("source_model", {}).get("sha256")
-    try:
-        model = opener(resolve("model", config.source, progress), progress=progress)
-    except InputError as error:
-        raise OutputError(
-            f"the source model of this result cannot be opened again ({error.found})",
-            "the model of the initialisation",
-            "put it back or run init again with --force",
-        ) from error
-    if sha256 is not None and model.weights_sha256() != sha256:
-        raise _changed(config)
-    return model
-
-
-def _changed(config: InitConfig) -> OutputError:
-    return OutputError(
-        f"{config.source} has changed since this result was made",
-        "the weights whose hash stands in wechsel.json",
-        "run init again with --force",
-    )

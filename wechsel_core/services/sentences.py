@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from wechsel_core.assets import resolve
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ModelError, OutputError
 from wechsel_core.numerics.weighting import mix_rows
 from wechsel_core.results import read_manifest
 from wechsel_core.services import reweight
-from wechsel_core.services.inputs import default_name, resolve
+from wechsel_core.services.inputs import default_name
 from wechsel_core.services.results import result_folder
 from wechsel_core.services.reweight import StoredResult
 from wechsel_core.services.rows import open_source_model
@@ -90,7 +91,7 @@ def open_tokenizers_in(folder: Path, progress: Progress | None = None) -> Tokeni
     config = InitConfig.from_dict(manifest["config"])
     where = resolve("model", config.source, progress)
     if str(where).lower().endswith(".gguf"):
-        where = converted_folder(Path(where))
+        where = converted_folder(Path(where), progress=progress)
     source = load_tokenizer(where)
     target = load_tokenizer(_target_place(Path(folder), config, manifest, progress))
     # A text is cut whole here, whatever length a tokenizer.json may ask for.

@@ -14,7 +14,7 @@ _HALF = np.uint64(32)
 
 
 @njit(cache=True)
-def scan_entries(data, begin, n_entries):  # type: ignore[no-untyped-def]
+def scan_entries(data: np.ndarray, begin: int, n_entries: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """Find the ``word NUL int64-count int8-type`` entries.
 
     Parameters
@@ -55,7 +55,7 @@ def scan_entries(data, begin, n_entries):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def fill_table(data, starts, table):  # type: ignore[no-untyped-def]
+def fill_table(data: np.ndarray, starts: np.ndarray, table: np.ndarray) -> None:
     """Enter each word's position into a hash table with open addressing; of equal words the first.
 
     Parameters
@@ -76,7 +76,9 @@ def fill_table(data, starts, table):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def find_words(data, starts, table, keys, offsets):  # type: ignore[no-untyped-def]
+def find_words(
+    data: np.ndarray, starts: np.ndarray, table: np.ndarray, keys: np.ndarray, offsets: np.ndarray
+) -> np.ndarray:
     """Look up words by their bytes.
 
     Parameters
@@ -106,7 +108,7 @@ def find_words(data, starts, table, keys, offsets):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def join_words(data, starts):  # type: ignore[no-untyped-def]
+def join_words(data: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Words, each with its NUL.
 
     Parameters
@@ -134,14 +136,14 @@ def join_words(data, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _end(data, position):  # type: ignore[no-untyped-def]
+def _end(data: np.ndarray, position: int) -> int:
     while position < data.size and data[position] != 0:
         position += 1
     return position
 
 
 @njit(cache=True)
-def _first_slot(data, begin, end, n_slots):  # type: ignore[no-untyped-def]
+def _first_slot(data: np.ndarray, begin: int, end: int, n_slots: int) -> np.int64:
     value = _OFFSET
     for k in range(begin, end):
         value = (value ^ np.uint64(data[k])) * _PRIME
@@ -150,7 +152,7 @@ def _first_slot(data, begin, end, n_slots):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _same(data, start, keys, begin, end):  # type: ignore[no-untyped-def]
+def _same(data: np.ndarray, start: int, keys: np.ndarray, begin: int, end: int) -> bool:
     """Whether the word at ``start`` is the key; a key with a NUL is no word and must not match the count behind one."""
     length = end - begin
     if start + length >= data.size or data[start + length] != 0:

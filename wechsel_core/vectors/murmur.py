@@ -27,7 +27,7 @@ def murmur64a(texts: Sequence[bytes], seed: int = 1) -> np.ndarray:
 
 
 @njit(cache=True)
-def _murmur(buffer, starts, seed, hashes):  # type: ignore[no-untyped-def]
+def _murmur(buffer: np.ndarray, starts: np.ndarray, seed: np.uint64, hashes: np.ndarray) -> None:
     for text in range(hashes.size):
         begin, end = starts[text], starts[text + 1]
         value = seed ^ (np.uint64(end - begin) * _M)
@@ -44,7 +44,7 @@ def _murmur(buffer, starts, seed, hashes):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _little_endian(buffer, position, length):  # type: ignore[no-untyped-def]
+def _little_endian(buffer: np.ndarray, position: int, length: int) -> np.uint64:
     value = np.uint64(0)
     for k in range(length):
         value |= np.uint64(buffer[position + k]) << (_EIGHT * np.uint64(k))

@@ -112,7 +112,18 @@ def mean_of_rows(
 
 
 @njit(cache=True)
-def _walk(buffer, starts, minn, maxn, bucket, rows, base, offsets, ids, write):  # type: ignore[no-untyped-def]
+def _walk(
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    minn: int,
+    maxn: int,
+    bucket: int,
+    rows: np.ndarray,
+    base: int,
+    offsets: np.ndarray,
+    ids: np.ndarray,
+    write: bool,
+) -> None:
     position = 0
     for word in range(starts.size - 1):
         offsets[word] = position
@@ -142,7 +153,7 @@ def _walk(buffer, starts, minn, maxn, bucket, rows, base, offsets, ids, write): 
 
 
 @njit(cache=True)
-def _step(value, byte):  # type: ignore[no-untyped-def]
+def _step(value: np.uint64, byte: int) -> np.uint64:
     # FNV-1a in 32 bits; the official library XORs with a *signed* char, so bytes from 128 on set the upper bits.
     extended = np.uint64(byte)
     if byte >= 128:
@@ -151,7 +162,7 @@ def _step(value, byte):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _add_rows(rows, ids, start, offsets, result):  # type: ignore[no-untyped-def]
+def _add_rows(rows: np.ndarray, ids: np.ndarray, start: int, offsets: np.ndarray, result: np.ndarray) -> None:
     """Add the rows of ``ids``, which stand at ``start`` and after among all ids, to the groups they belong to."""
     group = np.searchsorted(offsets, start, side="right") - 1
     for k in range(ids.size):

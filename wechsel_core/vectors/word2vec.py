@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def _vector_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def _load(path: Path, format: str):  # type: ignore[no-untyped-def]
+def _load(path: Path, format: str) -> Any:
     from gensim.models import KeyedVectors
 
     try:

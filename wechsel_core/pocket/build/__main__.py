@@ -1,7 +1,7 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, example, evaluation, card. ``all`` runs them one after another (a few
-hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
+Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, card. ``all`` runs them one after another (a
+few hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import shutil
 from pathlib import Path
 
 from wechsel_core.paths import pocket_dir
-from wechsel_core.pocket.build import card, evaluate, example, models, sources, tokenizers, vectors
+from wechsel_core.pocket.build import card, evaluate, example, models, recorded, sources, tokenizers, vectors
 
-STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "card")
+STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "runs", "card")
 LANGUAGES = ("en", *tokenizers.TARGET_LANGUAGES)
 
 
-def run(step: str, work: Path) -> None:
+def run(step: str, work: Path) -> None:  # noqa: C901 - one branch a step
     """Run one step."""
     corpora, data = work / "corpora", pocket_dir()
     if step == "text":
@@ -36,6 +36,8 @@ def run(step: str, work: Path) -> None:
         example.write_example(data / "results")
     elif step == "evaluation":
         evaluate.main(work, steps=evaluate.STEPS, seeds=(0,))
+    elif step == "runs":
+        recorded.main(work.absolute(), data / "runs", print)
     else:
         pocket = data.parent
         if work.is_dir():  # the card can be written again from the kept records alone

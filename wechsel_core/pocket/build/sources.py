@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from wechsel_core.paths import pocket_dir
 from wechsel_core.pocket.build import extract
 
 DEBIAN_PACKAGES = (
@@ -70,7 +71,7 @@ def _readers(folder: Path, language: str) -> Iterator[extract.Lines]:  # noqa: C
     deb = {package: folder / "deb" / package / "usr" for package in DEBIAN_PACKAGES}
     doc = {package: root / "share/doc" for package, root in deb.items()}
     wheels = {path.name.split("-")[0]: path for path in sorted((folder / "wheels").glob("*.whl"))}
-    committed = Path(__file__).parent.parent / "texts" / language
+    committed = pocket_dir() / "texts" / language
     if committed.is_dir():
         yield extract.plain(committed, "*.txt")
     if language != "sw":
