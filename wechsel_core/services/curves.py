@@ -35,7 +35,9 @@ def over_seeds(rows: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataF
 
 
 def random_level(found: Sequence[RunCurve], measure: str) -> float | None:
-    """The best held-out score of the random arm, as the mean over its seeds; None where there is none."""
+    """The best held-out score of the random arm, as the mean over its seeds; None where nothing stands beside it."""
+    if all(run.arm == effort.RANDOM for run in found):
+        return None
     best = [
         float(rows[measure].min())
         for run in found

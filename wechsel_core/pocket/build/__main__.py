@@ -1,6 +1,6 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, card. ``all`` runs them one after another (a
+Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, results, card. ``all`` runs them one after another (a
 few hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
@@ -11,9 +11,19 @@ import shutil
 from pathlib import Path
 
 from wechsel_core.paths import pocket_dir
-from wechsel_core.pocket.build import card, evaluate, example, models, recorded, sources, tokenizers, vectors
+from wechsel_core.pocket.build import (
+    card,
+    evaluate,
+    example,
+    models,
+    recorded,
+    results_page,
+    sources,
+    tokenizers,
+    vectors,
+)
 
-STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "runs", "card")
+STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "runs", "results", "card")
 LANGUAGES = ("en", *tokenizers.TARGET_LANGUAGES)
 
 
@@ -38,6 +48,8 @@ def run(step: str, work: Path) -> None:  # noqa: C901 - one branch a step
         evaluate.main(work, steps=evaluate.STEPS, seeds=(0,))
     elif step == "runs":
         recorded.main(work.absolute(), data / "runs", print)
+    elif step == "results":
+        results_page.write_page(Path(__file__).parent / "results.md", recorded.ROOT / "docs" / "results.md")
     else:
         pocket = data.parent
         if work.is_dir():  # the card can be written again from the kept records alone
