@@ -88,7 +88,10 @@ def page() -> None:
     if failed_config == config.to_dict():
         widgets.show_error(error)
     elif entry:
-        finished(entry)
+        try:
+            finished(entry)
+        except WechselError as gone:  # deleted since the list was read
+            widgets.show_error(gone)
 
 
 state.enter("initialise")

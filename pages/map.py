@@ -6,6 +6,7 @@ import streamlit as st
 
 from ui import (
     dials,
+    figures,
     map_controls,
     map_data,
     map_export,
@@ -52,13 +53,14 @@ def drawn_figure(
     figure = map_figures.map_figure(
         TITLES[space], layout, hover, map_data.table(view), map_data.texts(view), drawn, extent
     )
-    key = f"map:{space}"
+    key, stored = f"map:{space}", services.stored(view.result)
+    sizes = len(stored.target_texts), len(stored.source_texts)
     st.plotly_chart(
         figure,
         key=key,
-        on_select=lambda: map_selection.take(key),
+        on_select=lambda: map_selection.take(key, *sizes),
         selection_mode=("points", "box", "lasso"),
-        config=map_export.plot_config(name),
+        config=figures.plot_config(name),
         alt=f"{TITLES[space]}: tokens of both languages in two dimensions",
     )
     with st.container(horizontal=True):
@@ -100,7 +102,7 @@ def rotation_figure(controls: map_controls.Controls, drawn: Any, language: str) 
     figure = map_turning.turning_figure(layout, parts, places, moves, names, drawn)
     name = f"{view.result}-rotation"
     st.plotly_chart(
-        figure, key="map:turning", config=map_export.plot_config(name), alt="Animation: English tokens turn into place"
+        figure, key="map:turning", config=figures.plot_config(name), alt="Animation: English tokens turn into place"
     )
     st.caption(
         f"Press Play: the English tokens turn from their own place onto the {language} ones, which stay, and the lines "
@@ -175,11 +177,14 @@ def page() -> None:
             point_figures(controls, drawn, k, tau, language)
         if controls.with_pairs:
             pair_figures(controls.view)
+        norm = None
         if focus is not None:
-            map_selection.card(controls.view, focus.point, focus.neighbors, focus.weights, language, k)
+            norm = map_selection.card(controls.view, focus.point, focus.neighbors, focus.weights, language, k, tau)
         if controls.space != "turning":
             map_selection.show(controls.view, chosen, language)
         map_export.atlas(controls.view, "model" if controls.space == "model" else "after", language)
+        if focus is not None and norm is not None:
+            dials.norm_metric(norm, result, focus.point, k, tau)
     except WechselError as error:
         widgets.show_error(error)
 

@@ -99,16 +99,7 @@ def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[An
     row = next(tokens[tokens["target_id"] == token].itertuples())
     widgets.token_card(row, k)
     effective, norm = st.columns(2)
-    before = services.token_weights(result, *dials.own(result)).effective[token]
-    difference = float(row.effective_neighbors - before)
-    effective.metric(
-        "Effective neighbours",
-        f"{row.effective_neighbors:.2f}",
-        delta=f"{difference:+.2f} by the dials" if abs(difference) >= 0.005 else None,
-        delta_color="off",
-        help="How many neighbours the weights amount to: exp of their entropy. 1 if one takes all, k if all weigh the "
-        "same.",
-    )
+    dials.effective_metric(effective, result, token, k, tau)
     top = st.slider(
         "Neighbours shown",
         1,
@@ -120,9 +111,13 @@ def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[An
     if neighbors.empty:
         st.info("This token has no English neighbours.")
         return neighbors, norm
-    figure = figures.weights_chart(neighbors, st.context.theme.type)
+    theme, name = st.context.theme.type, f"{result}-{token}-weights"
+    figure = figures.weights_chart(neighbors, theme)
     st.plotly_chart(
-        figure, key="weights", config={"displaylogo": False}, alt="Bars: share of each English row in the new row"
+        figure,
+        key="weights",
+        config=figures.plot_config(name),
+        alt="Bars: share of each English row in the new row",
     )
     st.caption(
         "A bar is the share of that English row in the new one; the nearest is on top, all shares make 100%. "
@@ -136,33 +131,14 @@ def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[An
         )
     st.download_button(
         "Figure",
-        lambda: figures.standalone_html(figure),
-        f"{result}-{token}-weights.html",
+        lambda: figures.standalone_html(figure, theme, name),
+        f"{name}.html",
         "text/html",
         icon=":material/download:",
         help="The chart as one HTML file that works without a network.",
         on_click="ignore",
     )
     return neighbors, norm
-
-
-def row_norm(place: Any, result: str, token: int, k: int, tau: float) -> None:
-    """The length of the token's row; last on the page, as the first time it has to load the model."""
-    try:
-        with place:
-            norm = services.row_norm(result, token, k, tau)
-    except WechselError as error:
-        place.caption("Length of the row: " + text.escape_markdown(str(error)))
-        return
-    place.metric(
-        "Length of the row",
-        f"{norm.norm:.3f}",
-        delta=f"{norm.norm / norm.source_median:.2f} x English median" if norm.source_median else None,
-        delta_color="off",
-        delta_arrow="off",
-        help=f"Euclidean norm of the new row. The English rows have {norm.source_median:.3f} in the middle; "
-        f"{norm.percentile:.0f}% of them are shorter than this one. A mean of rows that point apart is short.",
-    )
 
 
 def neighbor_table(result: str, token: int, neighbors: Any) -> None:
@@ -229,7 +205,7 @@ def page() -> None:
             neighbor_table(result, token, neighbors)
         reverse(result, k, tau)
         if token is not None:
-            row_norm(norm, result, token, k, tau)
+            dials.norm_metric(norm, result, token, k, tau)
     except WechselError as error:
         widgets.show_error(error)
 

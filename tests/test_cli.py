@@ -544,9 +544,13 @@ def test_unknown_language_without_files(run: Callable[..., Outcome], tmp_path: P
 def test_doctor_says_what_to_do(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a hub and with a full disk it still ends well, and each of the two comes with advice."""
     monkeypatch.setattr("wechsel_core.assets.hub.hub_reachable", lambda: False)
+    monkeypatch.setattr("wechsel_core.assets.wheel.ask_index", lambda entry: None)
     monkeypatch.setattr("shutil.disk_usage", lambda place: type("Usage", (), {"free": 1 << 20})())
     outcome = run("doctor", "--json")
     checks = {entry["name"]: entry for entry in json.loads(outcome.out.splitlines()[-1])["checks"]}
     assert outcome.code == 0 and checks["torch"]["ok"] and checks["pocket tier"]["ok"]
     for name in ("hub tier", "disk"):
         assert not checks[name]["ok"] and checks[name]["advice"]
+    lines = {line[3:].split("  ")[0].strip(): line for line in run("doctor").out.splitlines()}
+    assert lines["pocket tier"].startswith("ok ") and lines["disk"].startswith("-- ")
+    assert lines["disk"].endswith(checks["disk"]["advice"])

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -195,3 +196,59 @@ def test_cut_off_table(tmp_path: Path, result: TransferResult) -> None:
         path.write_bytes(whole[:cut])
         with pytest.raises(OutputError):
             read_table(tmp_path, "neighbors.parquet")
+
+
+def written(folder: Path, result: TransferResult) -> Path:
+    """All three tables of a result."""
+    write_neighbors(folder, result, SOURCE, TARGET)
+    write_tokens(folder, result, SOURCE, TARGET, np.linalg.norm(result.matrix, axis=1))
+    return folder
+
+
+TABLES = ("neighbors.parquet", "tokens.parquet", "source_tokens.parquet")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_say_their_schema_version(name: str, tmp_path: Path, result: TransferResult) -> None:
+    path = written(tmp_path, result) / name
+    table = pq.read_table(path)
+    assert table.schema.metadata[b"wechsel_schema_version"] == b"1"
+    pq.write_table(table.replace_schema_metadata({b"wechsel_schema_version": b"2"}), path)
+    with pytest.raises(OutputError, match=rf"{name} has schema version 2; expected version 1; run init again"):
+        read_table(tmp_path, name)
+    pq.write_table(table.replace_schema_metadata(None), path)  # as written before versions were recorded
+    assert len(read_table(tmp_path, name)) == len(table)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_that_lacks_a_column_or_holds_something_else_there(
+    name: str, tmp_path: Path, result: TransferResult
+) -> None:
+    path = written(tmp_path, result) / name
+    table = pq.read_table(path).replace_schema_metadata(None)
+    for place, column in enumerate(table.column_names):
+        pq.write_table(table.drop_columns([column]), path)
+        with pytest.raises(OutputError, match=f"has no column {column}"):
+            read_table(tmp_path, name)
+        pq.write_table(table.set_column(place, column, pa.array([b"\0"] * len(table))), path)
+        with pytest.raises(OutputError, match=f"column {column} of .* holds"):
+            read_table(tmp_path, name)
+    pq.write_table(table.append_column("more", pa.array([1] * len(table))), path)
+    assert "more" in read_table(tmp_path, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [("neighbors", "target_id", 5), ("neighbors", "target_id", -1), ("neighbors", "source_id", 4),
+     ("neighbors", "rank", 0), ("neighbors", "rank", 30_000), ("tokens", "kind", "guessed")],
+)  # fmt: skip
+def test_tables_that_do_not_fit_each_other(
+    name: str, column: str, value: int | str, tmp_path: Path, result: TransferResult
+) -> None:
+    path = written(tmp_path, result) / f"{name}.parquet"
+    table = pq.read_table(path)
+    values = [value, *table[column].to_pylist()[1:]]
+    changed = pa.array(values, table.schema.field(column).type)
+    pq.write_table(table.set_column(table.column_names.index(column), column, changed), path)
+    with pytest.raises(OutputError, match="do not fit each other"):
+        read_candidates(tmp_path)

@@ -54,7 +54,7 @@ def movement(found: Comparison) -> None:
     st.plotly_chart(
         _histogram(moved, label, axis, st.context.theme.type),
         key="compare:movement",
-        config={"displaylogo": False},
+        config=figures.plot_config("compare-movement"),
         alt="Histogram of how far tokens moved",
     )
     st.caption(

@@ -94,7 +94,10 @@ def similarities(found: Comparison) -> None:
     figure = _two_histograms(middle, found.similarities["a"], found.similarities["b"], st.context.theme.type)
     figure.update_xaxes(title="Cosine to the nearest English token")
     st.plotly_chart(
-        figure, key="compare:similarities", config={"displaylogo": False}, alt="Histograms of the nearest similarity"
+        figure,
+        key="compare:similarities",
+        config=figures.plot_config("compare-similarities"),
+        alt="Histograms of the nearest similarity",
     )
     st.caption(
         "Share of the mixed tokens by the cosine to their nearest neighbour: filled A, dotted line B. Further right is "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from ui import figures, init_form, services, state, text
 from wechsel_core.config import InitConfig
+from wechsel_core.errors import WechselError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +89,40 @@ def _from_address(name: str, default: float, low: float, high: float, *, whole: 
     return default
 
 
+def effective_metric(place: Any, result_id: str, token: int, k: int, tau: float) -> None:
+    """How many neighbours a token's weights amount to, and what the dials changed about it."""
+    now, before = (
+        float(services.token_weights(result_id, *values).effective[token]) for values in ((k, tau), own(result_id))
+    )
+    place.metric(
+        "Effective neighbours",
+        f"{now:.2f}",
+        delta=f"{now - before:+.2f} by the dials" if abs(now - before) >= 0.005 else None,
+        delta_color="off",
+        help="How many neighbours the weights amount to: exp of their entropy. 1 if one takes all, k if all weigh the "
+        "same.",
+    )
+
+
+def norm_metric(place: Any, result_id: str, token: int, k: int, tau: float) -> None:
+    """The length of a token's row; call it last on a page, as the first time it has to load the model."""
+    try:
+        with place:
+            norm = services.row_norm(result_id, token, k, tau)
+    except WechselError as error:
+        place.caption("Length of the row: " + text.escape_markdown(str(error)))
+        return
+    place.metric(
+        "Length of the row",
+        f"{norm.norm:.3f}",
+        delta=f"{norm.norm / norm.source_median:.2f} x English median" if norm.source_median else None,
+        delta_color="off",
+        delta_arrow="off",
+        help=f"Euclidean norm of the new row. The English rows have {norm.source_median:.3f} in the middle; "
+        f"{norm.percentile:.0f}% of them are shorter than this one. A mean of rows that point apart is short.",
+    )
+
+
 def command(result_id: str, k: int, tau: float) -> None:
     """The command line that makes a result with these dials, where they are not the result's own."""
     if (k, tau) == own(result_id):
@@ -109,7 +144,7 @@ def histogram(result_id: str, k: int, tau: float) -> None:
     st.plotly_chart(
         _histogram(now, before, st.context.theme.type),
         key="effective",
-        config={"displayModeBar": False},
+        config=figures.plot_config(f"{result_id}-effective-neighbours"),
         alt="Histogram of the effective number of neighbours over all mixed tokens",
     )
     st.caption(

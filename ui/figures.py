@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ui import text
 
@@ -20,6 +20,8 @@ OWN_BARS = "rgba(128,128,128,0.35)"
 
 #: Lines and letters of the drawings on a light, a dark and an unknown page.
 INKS = {"light": "#4A555B", "dark": "#BCC6CB", None: "#75828A"}
+#: Page and letters of .streamlit/config.toml: a downloaded figure stands on them too, its colours are made for them.
+PAGES = {"light": ("#FDFDFB", "#20272B"), "dark": ("#14191D", "#E3E8EA")}
 # Mid-tones that stand out on light and dark alike; the shapes (circle: English, square: new language) say the same.
 ENGLISH, TARGET = "#2F86C1", "#DD7A1B"
 
@@ -71,10 +73,28 @@ def weights_chart(neighbors: pd.DataFrame, theme: str | None) -> go.Figure:
     return figure
 
 
-def standalone_html(figure: go.Figure) -> bytes:
-    """The figure as one HTML file that needs no network."""
-    page = figure.to_html(include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
-    return str(page).encode()
+def plot_config(name: str) -> dict[str, Any]:
+    """Plotly's settings: the camera in the figure saves a PNG of double size under that name."""
+    return {
+        "displaylogo": False,
+        "toImageButtonOptions": {"format": "png", "scale": 2, "filename": name},
+        "responsive": True,
+    }
+
+
+def standalone_html(figure: go.Figure, theme: str | None, name: str) -> bytes:
+    """The figure as one HTML file that needs no network, on the ground of the page that it was drawn for."""
+    import plotly.io
+
+    ground, letters = PAGES.get(theme, PAGES["light"])  # type: ignore[arg-type]
+    spec = figure.to_dict()
+    template = plotly.io.templates["plotly_dark" if theme == "dark" else "plotly_white"].to_plotly_json()
+    colours = {"paper_bgcolor": ground, "plot_bgcolor": ground, "template": template}
+    spec["layout"] = spec["layout"] | colours | {"font": {**spec["layout"].get("font", {}), "color": letters}}
+    page = plotly.io.to_html(
+        spec, include_plotlyjs=True, include_mathjax=False, config=plot_config(name), validate=False
+    )
+    return str(page).replace("<body>", f'<body style="background:{ground}">', 1).encode()
 
 
 def _dot(x: float, y: float, radius: float = 4) -> str:

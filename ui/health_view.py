@@ -100,7 +100,10 @@ def _details(result: str, details: Details) -> None:
     if details.bar:
         figure = bars(details, frame, st.context.theme.type)
         st.plotly_chart(
-            figure, key=f"chart:{details.id}", config={"displaylogo": False}, alt=f"Bars: {details.caption}"
+            figure,
+            key=f"chart:{details.id}",
+            config=figures.plot_config(f"{result}-{details.id}"),
+            alt=f"Bars: {details.caption}",
         )
         st.caption(caption)
         with st.expander("Table", icon=":material/table_rows:"):

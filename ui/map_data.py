@@ -47,8 +47,9 @@ def digest(result_id: str) -> str:
 
 
 def table(view: View) -> pd.DataFrame:
-    """Both vocabularies, row = point number (see ``maps.vocabularies``); not to be changed."""
-    return _table(view.result, view.digest)
+    """Both vocabularies, row = point number (see ``maps.vocabularies``)."""
+    # Copied on write: a session that changes its frame changes nobody else's.
+    return _table(view.result, view.digest).copy(deep=False)
 
 
 def rows(view: View, space: Space) -> MapRows:
@@ -70,7 +71,7 @@ def original(view: View, space: Space) -> VectorSource:
 
 def pairs(view: View) -> pd.DataFrame:
     """Dictionary pairs (see ``map_pairs.dictionary_pairs``)."""
-    return _pairs(view.result, view.digest)
+    return _pairs(view.result, view.digest).copy(deep=False)
 
 
 def texts(view: View) -> list[str]:

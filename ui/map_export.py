@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import figures, map_data, services, text
+from ui import figures, map_data, services, state, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,20 +20,12 @@ if TYPE_CHECKING:
 ATLAS_NEIGHBORS = 10
 
 
-def plot_config(name: str) -> dict[str, Any]:
-    """Plotly's settings: its camera button saves a PNG of double size."""
-    return {
-        "displaylogo": False,
-        "toImageButtonOptions": {"format": "png", "scale": 2, "filename": name},
-        "responsive": True,
-    }
-
-
 def html_button(figure: go.Figure, name: str) -> None:
     """The figure as an HTML file."""
+    theme = st.context.theme.type
     st.download_button(
         "HTML",
-        lambda: figures.standalone_html(figure),
+        lambda: figures.standalone_html(figure, theme, name),
         f"{name}.html",
         "text/html",
         key=f"{name}:html",
@@ -84,19 +76,25 @@ def projector_files(view: map_data.View, space: Space, points: np.ndarray) -> by
 
 def atlas(view: map_data.View, space: Space, language: str) -> None:
     """All tokens of both languages in Apple's Embedding Atlas, if it is installed."""
-    with st.expander("The whole vocabulary in Embedding Atlas", icon=":material/public:"):
+    with st.expander(
+        "The whole vocabulary in Embedding Atlas", icon=":material/public:", expanded=state.get("atlas") == "True"
+    ):
         if importlib.util.find_spec("embedding_atlas") is None:
             st.write(
                 "Apple's Embedding Atlas draws millions of points on the graphics card. It is an optional extra: "
                 "install it beside the lab and start the lab again."
             )
-            st.code("pip install --no-deps embedding-atlas", language="bash")
+            st.code("make atlas", language="bash")
             st.caption(
-                "The view here needs none of its libraries; without --no-deps it brings many. Its page fetches DuckDB "
-                "from the internet, and the browser needs WebGPU or WebGL 2."
+                "The view here needs none of its many libraries, and that command leaves them out. Its page fetches "
+                "DuckDB from the internet, and the browser needs WebGPU or WebGL 2."
             )
             return
-        if not st.toggle("Show all tokens", key="map:atlas", help="Projects both vocabularies in full by PCA."):
+        if not st.toggle(
+            "Show all tokens",
+            help="Projects both vocabularies in full by PCA.",
+            **state.linked("atlas", state.get("atlas") == "True", default=False),
+        ):
             return
         from embedding_atlas.streamlit import embedding_atlas  # type: ignore[import-not-found]
 

@@ -26,7 +26,7 @@ COLOURS = {
 #: get them from here, so that the downloaded ones have them too.
 PALETTE = {
     "light": ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"],
-    "dark": ["#56B4E9", "#E69F00", "#2BB98C", "#CC79A7", "#F0E442", "#D55E00"],
+    "dark": ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00"],
 }
 #: From cividis, without the end that is lost on the page.
 SCALE = {

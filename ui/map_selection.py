@@ -1,22 +1,29 @@
 """What is chosen on the map: one token that is open, and a set of tokens under a box or a lasso.
 
-The open token stands in the address. So does a set of up to ``IN_ADDRESS`` tokens; a larger one stays in the session,
-and a reload loses it.
+Both stand in the address: a small set by the keys of its tokens, a large one as packed bits, one a token of both
+vocabularies. Only a set whose bits do not fit an address (tens of thousands of tokens picked here and there) stays in
+the session, and a reload loses it.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import map_data, services, state, tables, text, widgets
+from ui import dials, map_data, services, state, tables, text, widgets
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-IN_ADDRESS = 50
+#: Tokens that are named one by one, and characters of a larger set's packed bits: servers and chat programs cut
+#: addresses of more than some 8,000.
+IN_ADDRESS, LONGEST = 50, 7_000
+PACKED = "z"
 KEPT = "map:selection"
 RESULT = "map:result"
 
@@ -36,20 +43,48 @@ def clear() -> None:
     state.put(sel=None)
 
 
-def take(chart: str) -> None:
+def take(chart: str, n_target: int, n_source: int) -> None:
     """A gesture on a figure: a click opens a token, a box or a lasso selects, a double click clears."""
     event = st.session_state[chart]["selection"]
     keys = list(dict.fromkeys(key for point in event["points"] if (key := _key(point))))
     if event["box"] or event["lasso"]:
         clear()
-        if len(keys) <= IN_ADDRESS:
-            state.put(sel=".".join(keys))
+        written = ".".join(keys) if len(keys) <= IN_ADDRESS else pack(keys, n_target, n_source)
+        if len(written) <= LONGEST:
+            state.put(sel=written)
         else:
             st.session_state[KEPT] = keys
     elif keys:
         open_point(keys[-1])
     else:
         clear()
+
+
+def pack(keys: list[str], n_target: int, n_source: int) -> str:
+    """Many tokens for the address: ``z`` and the compressed bits of both vocabularies in letters that need no escape."""
+    import numpy as np
+
+    from wechsel_core.services import maps
+
+    bits = np.zeros(n_target + n_source, dtype=bool)
+    bits[[point for key in keys if (point := maps.point_of(key, n_target, n_source)) is not None]] = True
+    return PACKED + base64.urlsafe_b64encode(zlib.compress(np.packbits(bits).tobytes(), 9)).decode().rstrip("=")
+
+
+def unpack(given: str, n_points: int) -> np.ndarray:
+    """Point numbers from packed bits; none where the text is damaged or of vocabularies of another size."""
+    import numpy as np
+
+    n_bytes = -(-n_points // 8)
+    try:
+        data = base64.b64decode(given[1:] + "=" * (-len(given[1:]) % 4), b"-_", validate=True)
+        # No more than fits: an address may come from anybody.
+        unpacked = zlib.decompressobj().decompress(data, n_bytes + 1)
+    except (binascii.Error, zlib.error, ValueError):
+        unpacked = b""
+    if len(unpacked) != n_bytes:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.unpackbits(np.frombuffer(unpacked, np.uint8), count=n_points))
 
 
 def _key(point: Any) -> str | None:
@@ -71,6 +106,9 @@ def selected(n_target: int, n_source: int) -> np.ndarray | None:
     from wechsel_core.services import maps
 
     given = state.get("sel")
+    if given and given.startswith(PACKED):
+        packed = unpack(given, n_target + n_source)
+        return packed if len(packed) else None
     keys = given.split(".") if given else st.session_state.get(KEPT)
     points = [maps.point_of(key, n_target, n_source) for key in keys or []]
     found = np.array([point for point in points if point is not None], dtype=np.int64)
@@ -135,16 +173,23 @@ def _columns() -> dict[str, Any]:
     }
 
 
-def card(view: map_data.View, point: int, neighbors: np.ndarray, weights: np.ndarray, language: str, k: int) -> None:
-    """The open token: its text, what belongs to it, and the way to the Neighbours page."""
+def card(
+    view: map_data.View, point: int, neighbors: np.ndarray, weights: np.ndarray, language: str, k: int, tau: float
+) -> Any:
+    """The open token: its text, what belongs to it under the dials, and the way to the Neighbours page.
+
+    Returns the place for the length of its row, None for an English token.
+    """
     frame, names = map_data.table(view), map_data.texts(view)
     row = frame.iloc[point]
-    is_target = row["language"] == "target"
+    is_target, norm = row["language"] == "target", None
     st.header("The open token", anchor=False)
     left, right = st.columns([4, 5], gap="large")
     with left:
         if is_target:
             widgets.token_card(services.tokens(view.result).iloc[int(row["id"])], k)
+            effective, norm = st.columns(2)
+            dials.effective_metric(effective, view.result, int(row["id"]), k, tau)
             link: dict[str, Any] = {"result": view.result, "token": str(row["id"])}
         else:
             st.caption(f"Text of English token {row['id']}")
@@ -161,7 +206,7 @@ def card(view: map_data.View, point: int, neighbors: np.ndarray, weights: np.nda
     with right:
         if not len(neighbors):
             st.info("No token of the other language belongs to it.")
-            return
+            return norm
         chosen = frame.iloc[neighbors]
         st.dataframe(
             {
@@ -188,3 +233,4 @@ def card(view: map_data.View, point: int, neighbors: np.ndarray, weights: np.nda
             "From the original space, not from the picture: "
             + ("the English tokens mixed into its row." if is_target else "the new tokens that its row goes into.")
         )
+    return norm

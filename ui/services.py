@@ -7,6 +7,7 @@ read-only arrays, so no session can change what another one sees.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +136,10 @@ def health_report(result_id: str) -> HealthReport:
 
 
 def compare(a: str, b: str, dials: tuple[int, float] | None, *, with_rows: bool) -> Comparison:
-    """Two results compared, or one with itself under other dials; one object for all sessions, not to be changed."""
-    return _compare(a, _digest(a), b, _digest(b), dials, with_rows)
+    """Two results compared, or one with itself under other dials; its tables are copied on write."""
+    found = _compare(a, _digest(a), b, _digest(b), dials, with_rows)
+    shared = {"settings", "figures", "similarities", "tokens"}
+    return dataclasses.replace(found, **{name: getattr(found, name).copy(deep=False) for name in shared})
 
 
 def side(result_id: str, dials: tuple[int, float] | None = None) -> Side:

@@ -113,4 +113,4 @@ def linked(name: str, value: Any, *, default: Any = None, after: Callable[[], No
 def whole_number(name: str, default: int, low: int, high: int) -> int:
     """A whole number from the address; the default if it is none or out of range."""
     text = get(name) or ""
-    return int(text) if text.isascii() and text.isdecimal() and low <= int(text[:12]) <= high else default
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 and low <= int(text) <= high else default

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.e2e.settled import settle
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -94,6 +96,22 @@ def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Calla
     assert check_neighbours(page) == neighbours
     assert query(page) == before
     assert not elsewhere
+
+
+def test_cancelled_initialisation_leaves_nothing(page: Page, app_url: str, app_home: Path) -> None:
+    from playwright.sync_api import expect
+
+    page.goto(f"{app_url}/initialise?target_language=sw&seed=7")
+    start = page.get_by_role("button", name="Initialise", exact=True)
+    start.click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    expect(start).to_be_enabled()
+    settle(page)
+    assert page.get_by_role("heading", name="Result", exact=True).count() == 0
+    assert page.get_by_test_id("stException").count() == 0
+    made = app_home / "results"
+    assert not made.exists() or [folder for folder in made.iterdir() if "sw" in folder.name] == []
 
 
 def is_elsewhere(url: str) -> bool:

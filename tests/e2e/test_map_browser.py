@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +39,7 @@ def open_map(page: Page, app_url: str, **query: str) -> None:
 def drawn(page: Page) -> None:
     from playwright.sync_api import expect
 
-    expect(page.get_by_test_id("stPlotlyChart").last.locator(".gl-canvas").first).to_be_visible()
+    expect(page.locator(".js-plotly-plot").last.locator(".gl-canvas").first).to_be_visible()
     page.wait_for_function("[...document.querySelectorAll('.js-plotly-plot')].every(f => f._fullData?.length)")
 
 
@@ -110,7 +113,7 @@ def test_box_selects_in_both_figures_and_survives_a_reload(
     expect(page).not_to_have_url(re.compile("sel="))
 
 
-def test_lasso_takes_many_and_the_table_downloads_all(page: Page, app_url: str) -> None:
+def test_lasso_takes_many_and_the_address_keeps_them(page: Page, app_url: str) -> None:
     from playwright.sync_api import expect
 
     open_map(page, app_url)
@@ -120,14 +123,26 @@ def test_lasso_takes_many_and_the_table_downloads_all(page: Page, app_url: str) 
     told = page.get_by_text(SELECTED)
     expect(told).to_be_visible()
     count = int((told.text_content() or "").split()[0].replace(",", ""))
-    assert count > 50 and "sel=" not in page.url
+    assert count > 50
+    expect(page).to_have_url(re.compile(r"sel=z"))
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
-    lines = Path(download.value.path()).read_text("utf-8").splitlines()
-    assert lines[0].startswith("id,text,token,kind,similarity")
-    import csv
-
-    assert len(list(csv.reader(lines))) >= count
+        page.get_by_role("button", name="CSV", exact=True).click()
+    with Path(download.value.path()).open(encoding="utf-8", newline="") as file:  # tokens hold line breaks of all kinds
+        head, *lines = csv.reader(file)
+    assert head[:5] == ["id", "text", "token", "kind", "similarity"] and len(lines) == count
+    drawn(page)
+    chosen = marked(page, 0)
+    assert len(chosen) == count
+    with page.context.browser.new_context() as second:  # a colleague opens the link
+        visitor = second.new_page()
+        visitor.goto(page.url)
+        drawn(visitor)
+        expect(visitor.get_by_text(f"{count:,} tokens selected")).to_be_visible()
+        assert marked(visitor, 0) == chosen
+    page.reload()
+    expect(page.get_by_text(f"{count:,} tokens selected")).to_be_visible()
+    page.go_back()
+    expect(told).to_be_hidden()
 
 
 def test_click_opens_a_token_and_back_closes_it(page: Page, app_url: str) -> None:
@@ -168,6 +183,41 @@ def test_search_shows_neighbours_and_leads_to_their_page(
     expect(page.get_by_test_id("stCode").first).to_contain_text(TOKEN)
     page.go_back()
     expect(search).to_have_value(WORD)
+
+
+def test_figure_and_vectors_are_taken_home(page: Page, app_url: str, tmp_path: Path) -> None:
+    """PNG by the camera in the figure, HTML that opens without a server, the Embedding Projector's pair of files."""
+    page.emulate_media(color_scheme="dark")
+    open_map(page, app_url, space="model", q=WORD)
+
+    def taken(press: Callable[[], None]) -> Path:
+        with page.expect_download() as download:
+            press()
+        target = tmp_path / download.value.suggested_filename
+        download.value.save_as(target)
+        return target
+
+    picture = taken(lambda: tool(page, 0, "Download plot as a PNG"))
+    assert picture.name == f"{EXAMPLE}-model-pca.png"
+    content = picture.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n") and struct.unpack(">I", content[16:20])[0] > 1000  # width in pixels
+
+    packed = taken(page.get_by_role("button", name="Vectors").click)
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == ["vectors.tsv", "metadata.tsv"]
+        vectors, names = (archive.read(name).decode().split("\n") for name in archive.namelist())
+    assert len(vectors) == len(names) - 1 > 900  # a head, and a line break at either's end
+    assert {line.count("\t") for line in vectors[:-1]} == {191} and {line.count("\t") for line in names[:-1]} == {7}
+
+    file = taken(page.get_by_role("button", name="HTML").click)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    drawn(page)
+    assert set(asked) <= {file.as_uri()}
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 25, 29)"
+    assert figure(page, 0).evaluate("figure => figure._fullLayout.plot_bgcolor") == "#14191D"
+    assert figure(page, 0).locator(".annotation").filter(has_text=TOKEN).count() == 1
 
 
 def test_rotation_brings_pairs_together(page: Page, app_url: str, screenshot: Callable[[str], Path]) -> None:

@@ -31,6 +31,8 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
     with running_app(tmp_path, tmp_path / "server.log") as server:
         contexts = [browser.new_context() for _ in WORDS]
         process = psutil.Process(server.pid)
+        listening = {taken.laddr.ip for taken in process.net_connections("inet") if taken.status == psutil.CONN_LISTEN}
+        assert listening == {"127.0.0.1"}, "nobody on the network can start jobs here"
 
         def visit(context, address: str):
             opened = context.new_page()

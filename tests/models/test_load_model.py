@@ -152,6 +152,25 @@ def test_malformed_gguf(tmp_path):
         load_model(tmp_path / "x.gguf", cache=tmp_path / "cache")
 
 
+def test_gguf_conversion_says_what_it_does_and_can_be_cancelled(tmp_path):
+    write_gguf(tmp_path / "tiny.gguf")
+    steps = []
+
+    def stop_at_writing(share, step):
+        steps.append((share, step))
+        if "writing" in step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_model(tmp_path / "tiny.gguf", cache=tmp_path / "cache", progress=stop_at_writing)
+    assert [share for share, _ in steps] == [0.0, 0.6] and "tiny.gguf" in steps[0][1]
+    assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache" / "gguf").iterdir())
+    told = []
+    for _ in range(2):
+        load_model(tmp_path / "tiny.gguf", cache=tmp_path / "cache", progress=lambda share, step: told.append(step))
+    assert len(told) == 2, "the second time there is nothing to convert"
+
+
 def test_gguf_is_converted_once(tmp_path):
     source = tmp_path / "tiny.gguf"
     model = write_gguf(source)

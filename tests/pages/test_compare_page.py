@@ -8,6 +8,7 @@ import pytest
 
 from tests.pages.conftest import address, open_page
 from tests.pages.tiny_result import TARGET, write_tiny_result
+from ui import services
 from wechsel_core.config import InitConfig
 
 
@@ -41,6 +42,16 @@ def test_first_visit_with_two_results_compares_them(result: str, other: str) -> 
     assert settings.set_index("setting").loc["neighbors"].tolist() == ["10", "2"]
     assert settings.set_index("setting").loc["target language"].tolist() == ["de", "fr"]
     assert app.toggle[0].disabled  # tiny results do not say what model they are of
+
+
+def test_what_one_session_does_to_a_table_no_other_sees(result: str) -> None:
+    first = services.compare(result, result, (2, 1.0), with_rows=False)
+    for name in ("settings", "figures", "similarities", "tokens"):
+        before = getattr(services.compare(result, result, (2, 1.0), with_rows=False), name)
+        mine = getattr(first, name)
+        mine.iloc[0, 0] = mine.iloc[-1, 0]
+        mine["more"] = 1
+        assert getattr(services.compare(result, result, (2, 1.0), with_rows=False), name).equals(before)
 
 
 def test_the_same_result_twice_offers_its_dials(result: str, other: str) -> None:

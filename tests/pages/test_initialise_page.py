@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from tests.pages.conftest import address, open_page
 from tests.pages.tiny_result import write_tiny_result
-from ui import init_form
+from ui import init_form, services
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ModelError
 from wechsel_core.services import initialise as service
@@ -171,6 +172,23 @@ def test_a_new_session_with_the_same_address_shows_the_result(calls: Calls) -> N
     assert app.header[0].value == "Result"
     app.button(key="initialise:run").click().run()
     assert calls[-1][2]
+
+
+def test_result_deleted_while_the_page_is_drawn_is_one_error(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page("initialise")
+    app.button(key="initialise:run").click().run()
+    assert [header.value for header in app.header] == ["Result"]
+    real = services.summary
+
+    def gone(result_id: str) -> dict[str, Any]:
+        shutil.rmtree(calls[0][1], ignore_errors=True)
+        return real(result_id)
+
+    monkeypatch.setattr(services, "summary", gone)
+    app.run()
+    assert len(app.error) == 1 and "no result" in app.error[0].value.lower() and not app.exception
+    app.run()
+    assert not app.error and app.button(key="initialise:run").label == "Initialise"
 
 
 def test_failure_is_one_error_without_a_traceback(failing: Callable[..., None]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ import streamlit as st
 
 from tests.pages.big_result import write_big_result
 from tests.pages.conftest import address, open_page
-from ui import map_data, map_export, map_figures, map_selection
+from ui import map_data, map_figures, map_selection
 from wechsel_core.services import maps
 
 N = 400
@@ -83,6 +81,29 @@ def test_dials_move_the_model_space(result: str) -> None:
     own, other = (charts(open_page("map", result=result, space="model", **more))[0] for more in ({}, {"k": "1"}))
     moved = [a["x"] != b["x"] for a, b in zip(own["data"], other["data"], strict=True)]
     assert moved == [False, True]  # English stays
+
+
+def test_dials_change_the_open_token(result: str) -> None:
+    """Weights, effective number of neighbours and length of the row, here as on the Neighbours page."""
+    shown = {}
+    for page in ("map", "neighbours"):
+        app = open_page(page, result=result, token="5")
+        before = {metric.label: metric for metric in app.metric}
+        app.slider(key="url:k").set_value(1).run()
+        after = {metric.label: metric for metric in app.metric}
+        assert after["Effective neighbours"].value == "1.00"
+        assert float(before["Effective neighbours"].value) > 1.5
+        assert "by the dials" in after["Effective neighbours"].delta and not before["Effective neighbours"].delta
+        assert after["Length of the row"].value != before["Length of the row"].value
+        assert "x English median" in after["Length of the row"].delta
+        weights = next(frame.value for frame in app.dataframe if "weight" in frame.value)["weight"]
+        assert weights.iloc[0] == 1
+        shown[page] = [m[name].value for m in (before, after) for name in ("Effective neighbours", "Length of the row")]
+    assert shown["map"] == shown["neighbours"]
+
+
+def test_english_token_has_no_new_row_to_measure(result: str) -> None:
+    assert "Length of the row" not in [metric.label for metric in open_page("map", result=result, source="4").metric]
 
 
 def test_rotation_is_an_animation(result: str) -> None:
@@ -166,7 +187,7 @@ def test_gestures(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def gesture(points: list[Any], box: bool) -> None:
         session["chart"] = {"selection": {"points": points, "box": [{}] if box else [], "lasso": []}}
-        map_selection.take("chart")
+        map_selection.take("chart", N, N)
 
     gesture([{"customdata": "t12"}], box=False)
     assert written == {"token": "12", "source": None, "q": None}
@@ -175,6 +196,10 @@ def test_gestures(monkeypatch: pytest.MonkeyPatch) -> None:
     gesture([{"customdata": "t1"}, {}, {"customdata": "s2"}, {"customdata": "t1"}], box=True)
     assert written["sel"] == "t1.s2"
     many = [{"customdata": f"t{number}"} for number in range(map_selection.IN_ADDRESS + 1)]
+    gesture(many, box=True)
+    assert map_selection.unpack(written["sel"], 2 * N).tolist() == list(range(len(many)))
+    assert map_selection.KEPT not in session
+    monkeypatch.setattr(map_selection, "LONGEST", 10)
     gesture(many, box=True)
     assert written["sel"] is None and len(session[map_selection.KEPT]) == len(many)
     gesture([], box=False)
@@ -215,25 +240,18 @@ def test_missing_vectors_show_one_error(home: Path, result: str) -> None:
     assert len(app.error) == 1 and "cannot be read" in app.error[0].value
 
 
-def test_projector_files_hold_the_original_vectors(result: str) -> None:
-    view = map_data.View(result, map_data.digest(result), 1000, 0, "pca")
-    points = np.array([5, N + 4])
-    packed = zipfile.ZipFile(BytesIO(map_export.projector_files(view, "after", points)))
-    vectors = np.array([line.split("\t") for line in packed.read("vectors.tsv").decode().splitlines()], dtype=float)
-    space = map_data.original(view, "after")
-    np.testing.assert_allclose(vectors[0], space.target[5], rtol=1e-4)
-    np.testing.assert_allclose(vectors[1], space.source[4] @ space.rotation, rtol=1e-3, atol=1e-4)
-    lines = packed.read("metadata.tsv").decode().splitlines()
-    assert len(lines) == 3 and {line.count("\t") for line in lines} == {7}
-    assert lines[1].split("\t")[1:3] == ["target", "5"]
-
-
 def test_cached_arrays_cannot_be_changed(result: str) -> None:
     view = map_data.View(result, map_data.digest(result), 1000, 0, "pca")
     for array in (map_data.layout(view, "after").places, map_data.rows(view, "after").source,
                   map_data.hovers(view, "after", 10, 0.1), map_data.layout(view, "after").points):  # fmt: skip
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[1]
+    for frame in (map_data.table, map_data.pairs):
+        before = frame(view)
+        mine = frame(view)
+        mine.iloc[0, 0] = mine.iloc[1, 0]
+        mine["more"] = 1
+        assert frame(view).equals(before)
 
 
 def test_hostile_tokens_stay_text_in_hover_and_labels(home: Path) -> None:

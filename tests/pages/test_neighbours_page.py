@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from tests.pages.conftest import address, open_page
@@ -112,7 +113,7 @@ def test_bad_result_in_the_address_gives_a_way_on(result: str, bad: str) -> None
     assert address(app) == {"result": result}
 
 
-@pytest.mark.parametrize("bad", ["-1", "13", "x", "9" * 40, "٣", "$x$"])
+@pytest.mark.parametrize("bad", ["-1", "13", "x", "9" * 40, "0" * 12 + "99", "٣", "$x$"])
 def test_bad_token_in_the_address_gives_a_way_on(result: str, bad: str) -> None:
     app = open_page("neighbours", result=result, token=bad)
     assert "has no token" in app.error[0].value
@@ -251,6 +252,30 @@ def test_unreadable_result_shows_one_error(home: Path, result: str) -> None:
     app = open_page("neighbours", result=result)
     assert len(app.error) == 1
     assert "cannot be read" in app.error[0].value
+
+
+@pytest.mark.parametrize("page", ["neighbours", "map", "health", "compare"])
+@pytest.mark.parametrize("change", ["version", "column"])
+def test_tables_of_another_schema_version_show_one_error(home: Path, result: str, page: str, change: str) -> None:
+    """On every page that reads the tables first: what is wrong, what to do, and another result to choose."""
+    for name in ("tokens.parquet", "neighbors.parquet"):
+        path = home / "results" / result / name
+        table = pq.read_table(path)
+        column = "token" if name == "tokens.parquet" else "rank"
+        changed = (
+            table.replace_schema_metadata({b"wechsel_schema_version": b"99"})
+            if change == "version"
+            else table.drop_columns([column])
+        )
+        pq.write_table(changed, path)
+    app = open_page(page, **({"a": result, "b": "reweighted", "tau": "1"} if page == "compare" else {"result": result}))
+    assert len(app.error) == 1
+    assert "run init again" in app.error[0].value
+    assert "schema version 99" in app.error[0].value if change == "version" else "no column" in app.error[0].value
+    chooser = app.selectbox(key="url:a" if page == "compare" else "url:result")
+    chooser.set_value(EXAMPLE).run()
+    assert not app.exception
+    assert not app.error
 
 
 @pytest.mark.parametrize("token", range(len(TARGET)))

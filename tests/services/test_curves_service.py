@@ -213,3 +213,10 @@ def test_two_results_of_one_tokenizer_are_two_arms_of_one_comparison() -> None:
     assert list(found["arms"]) == ["wechsel (k1)", "wechsel (k10)", "random"]
     assert found["arms"]["random"]["seeds"] == [0]
     assert set(found["effort_ratio"]) == {"wechsel (k1)", "wechsel (k10)"}
+
+
+def test_level_of_random_needs_another_arm_beside_it() -> None:
+    random = [write_run("random", seed, losses=[(0, 9.0), (100, 4.0 + seed)]) for seed in (0, 1)]
+    assert curves.random_level(run_curves.load_all(random), "loss") is None
+    assert curves.random_level(run_curves.load_all([*random, write_run("wechsel")]), "loss") == 4.5
+    assert curves.random_level(run_curves.load_all([write_run("wechsel", 5)]), "loss") is None

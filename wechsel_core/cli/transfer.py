@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wechsel_core.cli.shared import Json, show, tell
+from wechsel_core.cli.shared import Json, progress_line, show
 from wechsel_core.config import InitConfig, field_help
 
 
@@ -46,7 +46,8 @@ def init(
     config = InitConfig(**{field.name: given[field.name] for field in dataclasses.fields(InitConfig)})
     from wechsel_core.services.initialise import initialise
 
-    manifest = initialise(config, out, force=force, progress=tell)
+    with progress_line() as progress:
+        manifest = initialise(config, out, force=force, progress=progress)
     show(manifest, _init_text(manifest), as_json)
 
 

@@ -1,7 +1,7 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, results, card. ``all`` runs them one after another (a
-few hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
+Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, results, card. ``all`` runs them one after
+another (a few hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
 from __future__ import annotations
