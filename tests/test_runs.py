@@ -30,6 +30,7 @@ RESULT = {
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     return tmp_path / "home"
 
 

@@ -27,6 +27,7 @@ Made = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     monkeypatch.setattr(launcher, "WORKER", MODULE)
     yield tmp_path / "home"
     for entry in runs.list_runs():

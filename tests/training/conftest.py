@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.services.tiny_files import FRENCH, TinyFiles, build_tiny_files, sentences
-from wechsel_core import runs
+from wechsel_core import paths, runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.services.initialise import initialise
 
@@ -44,6 +44,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     return tmp_path / "home"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.training.stand_in_runs import MODULE, new_run, until
-from wechsel_core import runs
+from wechsel_core import paths, runs
 from wechsel_core.errors import RunError
 from wechsel_core.training import launcher, slurm
 
@@ -20,6 +20,7 @@ pytest.importorskip("submitit")
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     monkeypatch.delenv("PYTHONPATH", raising=False)
     yield tmp_path / "home"
     for entry in runs.list_runs():

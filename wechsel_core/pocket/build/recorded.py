@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from wechsel_core import runs
 from wechsel_core.config import InitConfig, TrainConfig, config_hash
 from wechsel_core.pocket.build.models import BLOCK_SIZE
@@ -35,6 +37,8 @@ PARALLEL = 2
 ROOT = Path(__file__).resolve().parents[3]
 #: Digits of a recorded number; more would say nothing and double the size.
 DIGITS = 6
+#: Steps that one recorded training loss is the mean of.
+LOG_EVERY = 5
 
 
 def grid(
@@ -72,11 +76,20 @@ def record(folder: Path, config: TrainConfig, out: Path) -> None:
     state = {name: status[name] for name in ("state", "phase", "step", "steps", "attempt", "reason")}
     for name, content in ((runs.RUN, run), (runs.STATUS, state)):
         (partial / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    lines = runs.read_metrics(folder).drop(columns=["attempt"]).to_dict("records")
     with (partial / runs.METRICS).open("w", encoding="utf-8") as file:
-        for line in sorted(lines, key=lambda line: (line["step"], line["kind"])):
+        for line in _condensed(runs.read_metrics(folder)):
             file.write(json.dumps({"attempt": 1, **_rounded(line)}) + "\n")
     partial.rename(target)
+
+
+def _condensed(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every score, and of the training losses what a run that logs every ``LOG_EVERY`` steps writes: their means."""
+    metrics = metrics.drop(columns=["attempt"])
+    train = metrics[metrics["kind"] == "train"]
+    groups = train.groupby((train["step"] - 1) // LOG_EVERY)
+    means = groups.last().assign(**groups[["loss", "bits_per_byte"]].mean())
+    lines = [*metrics[metrics["kind"] == "eval"].to_dict("records"), *means.to_dict("records")]
+    return sorted(lines, key=lambda line: (line["step"], line["kind"]))
 
 
 def _rounded(line: dict[str, Any]) -> dict[str, Any]:
