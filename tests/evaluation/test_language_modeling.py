@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.letters import Letters
+from wechsel_core.errors import TextError
 from wechsel_core.evaluation.language_modeling import HELD_OUT_MASK_SHARE, HeldOutText, score_from_sum
 
 VOCAB = 100
@@ -131,7 +132,7 @@ def test_one_fixed_mask() -> None:
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_too_short_a_text_is_refused(masked: bool) -> None:
-    with pytest.raises(ValueError, match="shorter than one block of 50 tokens"):
+    with pytest.raises(TextError, match="shorter than one block of 50 tokens"):
         HeldOutText(letters(), LINES, block_size=50, masked=masked)
 
 

@@ -43,6 +43,13 @@ def test_the_side_of_a_document_depends_on_it_alone() -> None:
     assert 150 < len(first) < 250  # 0.1 of 2,000, five standard deviations to either side
 
 
+def test_of_few_documents_one_goes_out() -> None:
+    documents = [[f"line {number}"] for number in range(5)]
+    split = split_text(documents, None, 1e-9)
+    assert split.held_out_documents == 1 and split.train_documents == 4
+    assert split_text(documents[::-1], None, 1e-9).held_out == split.held_out
+
+
 @pytest.mark.parametrize("share,side", [(0.0, "hold out"), (0.5, "train on")])
 def test_an_empty_side_is_refused(share: float, side: str) -> None:
     held_out = None if side == "hold out" else [["a"]]

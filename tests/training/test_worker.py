@@ -187,7 +187,9 @@ def test_bad_input_is_one_sentence(new_run: NewRun, tmp_path: Path) -> None:
     folder = new_run(text=str(tmp_path / "short.txt"))
     assert workers.run(folder) == 2
     status = runs.effective_status(folder)
-    assert status["state"] == "failed" and "leave nothing to" in status["reason"] and "Traceback" not in log(folder)
+    assert (
+        status["state"] == "failed" and "shorter than one block" in status["reason"] and "Traceback" not in log(folder)
+    )
 
 
 def test_hashes_show_that_arms_differ_in_the_initialisation_alone(new_run: NewRun) -> None:

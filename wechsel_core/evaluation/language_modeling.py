@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wechsel_core.errors import TextError
 from wechsel_core.evaluation.blocks import mask_blocks, pack_blocks
 from wechsel_core.evaluation.wanted_positions import output_at
 
@@ -49,7 +50,9 @@ class HeldOutText:
         self.block_size, self.masked = block_size, masked
         blocks, n_bytes = pack_blocks(tokenizer, lines, block_size)
         if not len(blocks):
-            raise ValueError(f"held-out text is shorter than one block of {block_size} tokens")
+            raise TextError(
+                f"held-out text shorter than one block of {block_size} tokens", "more of it", "give more text"
+            )
         if masked:
             special = tokenizer.all_special_ids
             self.inputs, self.labels = mask_blocks(
@@ -62,7 +65,7 @@ class HeldOutText:
             ordinary = int((~np.isin(blocks[:, 1:], special)).sum())
             self.n_tokens = int((self.labels != -100).sum())
             if not self.n_tokens:
-                raise ValueError("held-out text is too short: the mask hides none of its tokens")
+                raise TextError("held-out text of which the mask hides no token", "more of it", "give more text")
             self.n_bytes = round(n_bytes * self.n_tokens / max(ordinary, 1))
         else:
             self.inputs, self.labels = blocks, blocks.copy()

@@ -54,7 +54,7 @@ def split_text(found: Sequence[Document], held_out: Sequence[Document] | None, s
     """Split documents into train and held-out, then drop every line that was there before.
 
     The side of a document is told by the hash of its content, so it does not depend on the order or on what else there
-    is. Held-out lines are taken first: none of them stands in the training text as well.
+    is, but for one that goes out if otherwise none did. Held-out lines are taken first: none of them stands in the training text as well.
 
     Parameters
     ----------
@@ -71,7 +71,10 @@ def split_text(found: Sequence[Document], held_out: Sequence[Document] | None, s
     """
     train = list(found)
     if held_out is None:
-        sides = [_fraction(document) < share for document in found]
+        places = [_fraction(document) for document in found]
+        # Of a few documents the share may hit none: then the one that is next goes out.
+        limit = max(share, min(places)) if share and len(set(places)) > 1 else share
+        sides = [place <= limit if limit > share else place < limit for place in places]
         held_out = [document for document, out in zip(found, sides, strict=True) if out]
         train = [document for document, out in zip(found, sides, strict=True) if not out]
     seen: set[str] = set()

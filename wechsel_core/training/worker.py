@@ -165,7 +165,8 @@ class Worker:
                 "train_bytes": sum(len(line.encode()) + 1 for line in split.train), "train_lines": len(split.train),
                 "train_documents": split.train_documents, "held_out_documents": split.held_out_documents,
                 "held_out_bytes": held_out.n_bytes, "held_out_tokens": held_out.n_tokens,
-                "bytes_per_token": held_out.n_bytes / held_out.n_tokens, "train_blocks": len(blocks),
+                "bytes_per_token": held_out.n_bytes / held_out.n_tokens,
+                "held_out_characters": characters_of(judged, held_out.n_bytes), "train_blocks": len(blocks),
                 "unigram_bits_per_byte": held_out.score_unigram(blocks, vocab_size).bits_per_byte,
                 "parameters": parameters, "initialisation": arms.initialisation(config.arm, start.model),
                 "device": device_of(config), "precision": "bf16" if loop.uses_bf16(config) else "float32",
@@ -240,6 +241,12 @@ def result_folder(result: str) -> Path:
 
     own = paths.results_dir() / result
     return own if Path(result).name == result and own.is_dir() else Path(result).expanduser()
+
+
+def characters_of(lines: list[str], n_bytes: int) -> int:
+    """Characters that make so many bytes of these lines."""
+    size = sum(len(line.encode()) + 1 for line in lines)
+    return round(n_bytes * sum(len(line) + 1 for line in lines) / max(size, 1))
 
 
 def longest_block(start: Any) -> int:
