@@ -28,7 +28,7 @@ check: install-dev  ## style and types
 	$(PYTHON) -m mypy
 
 test: install-dev  ## every test that needs neither the internet nor a GPU, the browser's too
-	$(PYTHON) -m pytest -rs -m "not hub and not gpu"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -rs -m "not hub and not gpu"
 
 test-all: test
 

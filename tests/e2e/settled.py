@@ -28,6 +28,10 @@ _WATCH = """() => {
         requestAnimationFrame(look);
     };
     look();
+    // A run may begin and end between two frames; a change of its state is seen all the same.
+    new MutationObserver(() => { window.lab.changed = performance.now(); }).observe(document.documentElement, {
+        subtree: true, attributes: true, attributeFilter: ['data-test-script-state', 'data-test-connection-state'],
+    });
 }"""
 _STILL = "still => window.lab && !window.lab.busy && performance.now() - window.lab.changed > still"
 

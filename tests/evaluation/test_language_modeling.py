@@ -156,5 +156,5 @@ def test_unigram_of_unseen_text_is_uniform() -> None:
 
 def test_nothing_hidden_is_refused() -> None:
     """One ordinary token in the whole text and a mask of 15 percent: told in words, not by a division by zero."""
-    with pytest.raises(ValueError):
+    with pytest.raises(TextError, match="the mask hides no token"):
         HeldOutText(letters(), ["a"], block_size=3, masked=True).score(model_of(uniform))

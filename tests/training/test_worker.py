@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -100,7 +101,8 @@ def test_killed_at_any_moment_it_ends_at_the_same_weights(
         process.join()
         kills += 1
         status = runs.effective_status(torn)
-        assert status["state"] in ("failed", "queued") and not status["alive"], status
+        # A worker that was killed before its first word leaves what this process wrote, which is alive itself.
+        assert status["state"] == "failed" or status["pid"] == os.getpid(), status
         after = runs.whole_checkpoints(torn)
         # At most the steps since the last checkpoint are lost: no checkpoint that was whole is gone.
         assert not before or after[-1:] >= before[-1:]
