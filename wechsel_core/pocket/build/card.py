@@ -27,7 +27,7 @@ def write_card(folder: Path, data: Path, template: Path, out: Path) -> None:
     """Fill ``{{name}}`` places of the template with tables; ``folder`` holds the kept records."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))]
     text = template.read_text("utf-8")
-    for name, table in {
+    for name, content in {
         "corpora": _corpora(folder),
         "models": _models(data),
         "vectors": _vectors(data),
@@ -35,11 +35,12 @@ def write_card(folder: Path, data: Path, template: Path, out: Path) -> None:
         "transfer": _transfer(records),
         "files": _files(data),
     }.items():
-        text = text.replace("{{" + name + "}}", table)
+        text = text.replace("{{" + name + "}}", content)
     out.write_text(text, "utf-8")
 
 
-def _table(header: list[str], rows: list[list[Any]]) -> str:
+def table(header: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table."""
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
 
@@ -53,7 +54,7 @@ def _corpora(folder: Path) -> str:
             [language, f"{train['bytes'] / 1e6:.2f}", f"{train['lines']:,}", f"{heldout['bytes'] / 1e6:.2f}"]
             + [f"`{part['sha256'][:12]}`" for part in (train, heldout)]
         )
-    return _table(["language", "train MB", "lines", "held-out MB", "train sha256", "held-out sha256"], rows)
+    return table(["language", "train MB", "lines", "held-out MB", "train sha256", "held-out sha256"], rows)
 
 
 def _models(data: Path) -> str:
@@ -67,7 +68,7 @@ def _models(data: Path) -> str:
             + [f"**{record['curve'][-1]['bits_per_byte']:.3f}**", f"{record['curve'][-1]['heldout_loss']:.3f}"]
         )
     header = ["model", "parameters", "tokens trained on", "untrained", "unigram", "trained", "loss (nats a token)"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _vectors(data: Path) -> str:
@@ -76,7 +77,7 @@ def _vectors(data: Path) -> str:
         store = open_vectors(data / "vectors" / language)
         size = sum(path.stat().st_size for path in (data / "vectors" / language).iterdir())
         rows.append([language, f"{len(store.words):,}", store.dim, f"{size / 1e6:.1f} MB", f"`{store.sha256[:12]}`"])
-    return _table(["language", "words", "dimensions", "size", "sha256"], rows)
+    return table(["language", "words", "dimensions", "size", "sha256"], rows)
 
 
 def _precision(records: list[dict[str, Any]]) -> str:
@@ -91,7 +92,7 @@ def _precision(records: list[dict[str, Any]]) -> str:
                 row.append(f"{shares['p_at_1']:.1%} / {shares['p_at_5']:.1%}")
         rows.append([*row, f"{held_out['cosine']['all']['n']:,} / {held_out['cosine']['frequent']['n']:,}"])
     header = ["language", "usable pairs", "cosine, all words", "cosine, frequent", "CSLS, all", "CSLS, frequent", "n"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _transfer(records: list[dict[str, Any]]) -> str:
@@ -117,13 +118,13 @@ def _transfer(records: list[dict[str, Any]]) -> str:
         "seeds",
     ]
     note = f"Learning rate {LEARNING_RATE:g}, {last} steps of 2,048 tokens each."
-    return _table(header, rows) + "\n\n" + note
+    return table(header, rows) + "\n\n" + note
 
 
 def _files(data: Path) -> str:
     rows = []
     for path in sorted(data.rglob("*")):
-        if path.is_file():
+        if path.is_file() and path.relative_to(data).parts[0] != "runs":  # their run.json holds hashes of its own
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             rows.append([f"`{path.relative_to(data)}`", f"{path.stat().st_size:,}", f"`{digest}`"])
-    return _table(["file", "bytes", "sha256"], rows)
+    return table(["file", "bytes", "sha256"], rows)

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from wechsel_core import runs
+from wechsel_core.pocket.build.card import table
 from wechsel_core.pocket.build.recorded import ARMS
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services.curves import SHARES, compare, shown_bound
@@ -20,13 +21,13 @@ def write_page(template: Path, out: Path) -> None:
     found = {group: compare(ids) for group, ids in groups.items()}
     first = [entry["run"] for entry in runs.list_runs() if entry["recorded"]]
     text = template.read_text("utf-8")
-    for name, table in {
+    for name, content in {
         "scores": _scores(found),
         "effort": _effort(found),
         "text": _texts(groups),
         "budget": _budget(first),
     }.items():
-        text = text.replace("{{" + name + "}}", table)
+        text = text.replace("{{" + name + "}}", content)
     out.write_text(text, "utf-8")
 
 
@@ -43,11 +44,6 @@ def _groups() -> dict[Group, list[str]]:
     return {group: sorted(ids) for group, ids in groups.items() if ids}
 
 
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
-
-
 def _scores(found: dict[Group, dict[str, Any]]) -> str:
     rows = []
     for (family, language), record in found.items():
@@ -58,7 +54,7 @@ def _scores(found: dict[Group, dict[str, Any]]) -> str:
             cells.append(f"{last['least']:.3f} to {last['most']:.3f}")
             rows.append([f"{family} {language}", arm, *cells, last["seeds"]])
     head = ["model", "arm", *(f"{share:.0%}" for share in SHARES), "over the seeds, at the end", "seeds"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _effort(found: dict[Group, dict[str, Any]]) -> str:
@@ -73,7 +69,7 @@ def _effort(found: dict[Group, dict[str, Any]]) -> str:
             row += [shown_bound(ratio["ratio"], ratio["relation"]), f"{least} to {most}"]
         rows.append(row)
     arms = [arm for arm in ARMS if arm != "random"]
-    return _table(["model", *(cell for arm in arms for cell in (arm, "over the seeds"))], rows)
+    return table(["model", *(cell for arm in arms for cell in (arm, "over the seeds"))], rows)
 
 
 def _texts(groups: dict[Group, list[str]]) -> str:
@@ -94,7 +90,7 @@ def _texts(groups: dict[Group, list[str]]) -> str:
         )
     head = ["model", "training tokens there are", "of them seen", "held-out tokens", "unigram, bits per byte",
             "train sha256", "held-out sha256"]  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _budget(recorded: list[dict[str, Any]]) -> str:
