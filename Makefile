@@ -1,7 +1,7 @@
 VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 
-.PHONY: install install-dev atlas run check test test-all test-quick pocket pictures bench
+.PHONY: install install-dev atlas run check test test-all test-quick budget pocket pictures bench
 
 install: $(VENV)/installed  ## the app and its libraries
 
@@ -28,12 +28,15 @@ check: install-dev  ## style and types
 	$(PYTHON) -m mypy
 
 test: install-dev  ## every test that needs neither the internet nor a GPU, the browser's too
-	$(PYTHON) -m pytest -n 2 --dist loadfile -rs -m "not hub and not gpu"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -rs -m "not hub and not gpu and not budget"
 
 test-all: test
 
 test-quick:  ## without the slow tests and the browser
 	$(PYTHON) -m pytest
+
+budget: install-dev  ## how long the app takes to answer, on an idle machine
+	WECHSEL_QUIET=1 WECHSEL_NEED_BROWSER=1 $(PYTHON) -m pytest -m budget tests/e2e/test_budget.py
 
 pocket:  ## build the pocket tier anew (hours; see wechsel_core/pocket/CARD.md)
 	$(PYTHON) -m wechsel_core.pocket.build
