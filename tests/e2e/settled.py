@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 #: A page is still for this long before it counts as finished: a run may be followed by another.
 STILL_MILLISECONDS = 400
+POLL_MILLISECONDS = 50
 
 _WATCH = """() => {
     if (window.lab) return;
@@ -25,10 +26,11 @@ _WATCH = """() => {
         const now = busy();
         if (now || window.lab.busy) { window.lab.changed = performance.now(); }
         window.lab.busy = now;
-        requestAnimationFrame(look);
     };
     look();
-    // A run may begin and end between two frames; a change of its state is seen all the same.
+    // By the clock, not by frames: a browser that draws without a GPU may draw none for a while.
+    setInterval(look, 16);
+    // A run may begin and end between two looks; a change of its state is seen all the same.
     new MutationObserver(() => { window.lab.changed = performance.now(); }).observe(document.documentElement, {
         subtree: true, attributes: true, attributeFilter: ['data-test-script-state', 'data-test-connection-state'],
     });
@@ -39,7 +41,7 @@ _STILL = "still => window.lab && !window.lab.busy && performance.now() - window.
 def settle(page: Page) -> None:
     """Wait until the script of the page has run, nothing spins and no more runs follow."""
     page.evaluate(_WATCH)
-    page.wait_for_function(_STILL, arg=STILL_MILLISECONDS)
+    page.wait_for_function(_STILL, arg=STILL_MILLISECONDS, polling=POLL_MILLISECONDS)
 
 
 def answer_seconds(page: Page, gesture: Callable[[], object]) -> float:
@@ -50,6 +52,6 @@ def answer_seconds(page: Page, gesture: Callable[[], object]) -> float:
     settle(page)
     begin = float(page.evaluate("() => performance.now()"))
     gesture()
-    page.wait_for_function("begin => window.lab.changed > begin", arg=begin)
+    page.wait_for_function("begin => window.lab.changed > begin", arg=begin, polling=POLL_MILLISECONDS)
     settle(page)
     return (float(page.evaluate("() => window.lab.changed")) - begin) / 1000
