@@ -26,15 +26,21 @@ def keep_records(work: Path, records: Path) -> None:
 def write_card(folder: Path, data: Path, template: Path, out: Path) -> None:
     """Fill ``{{name}}`` places of the template with tables; ``folder`` holds the kept records."""
     records = [json.loads(path.read_text()) for path in sorted(folder.glob("*-*.json"))]
-    text = template.read_text("utf-8")
-    for name, content in {
+    contents = {
         "corpora": _corpora(folder),
         "models": _models(data),
         "vectors": _vectors(data),
         "precision": _precision(records),
         "transfer": _transfer(records),
         "files": _files(data),
-    }.items():
+    }
+    fill(template, contents, out)
+
+
+def fill(template: Path, contents: dict[str, str], out: Path) -> None:
+    """Write a hand-written page with its ``{{name}}`` places filled."""
+    text = template.read_text("utf-8")
+    for name, content in contents.items():
         text = text.replace("{{" + name + "}}", content)
     out.write_text(text, "utf-8")
 

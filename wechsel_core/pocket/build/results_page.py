@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from wechsel_core import runs
-from wechsel_core.pocket.build.card import table
+from wechsel_core.pocket.build.card import fill, table
 from wechsel_core.pocket.build.recorded import ARMS
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services.curves import SHARES, compare, shown_bound
@@ -20,15 +20,13 @@ def write_page(template: Path, out: Path) -> None:
     groups = _groups()
     found = {group: compare(ids) for group, ids in groups.items()}
     first = [entry["run"] for entry in runs.list_runs() if entry["recorded"]]
-    text = template.read_text("utf-8")
-    for name, content in {
+    contents = {
         "scores": _scores(found),
         "effort": _effort(found),
         "text": _texts(groups),
         "budget": _budget(first),
-    }.items():
-        text = text.replace("{{" + name + "}}", content)
-    out.write_text(text, "utf-8")
+    }
+    fill(template, contents, out)
 
 
 def _groups() -> dict[Group, list[str]]:
