@@ -1,5 +1,7 @@
 """Which English tokens made each new token, and the other way round; k and tau as live dials."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -9,6 +11,26 @@ from wechsel_core.errors import WechselError
 
 TOP, TOP_MOST = 10, 50
 FED_SHOWN = 50
+#: Widths of what one looks for and what one sees.
+COLUMNS = (5, 4)
+
+
+def part(draw: Callable[..., None]) -> Callable[..., None]:
+    """A part of the page that answers its own widgets without the rest of the page: a gesture resends that part alone.
+
+    It shows its own errors, and what it has put to the address is kept for the next visit.
+    """
+
+    @st.fragment
+    @functools.wraps(draw)
+    def run(*given: Any) -> None:
+        try:
+            draw(*given)
+        except WechselError as error:
+            widgets.show_error(error)
+        state.remember("neighbours")
+
+    return run
 
 
 def find(result: str) -> None:
@@ -20,24 +42,6 @@ def find(result: str) -> None:
     except WechselError:
         # The table then says that nothing matches, or shows tokens that only contain the text.
         state.put(token=None)
-
-
-def look_up(result: str, k: int, tau: float) -> tuple[Any, Any]:
-    """All tokens with their figures under the dials, and the rows of those that match the search and the filters."""
-    words, is_regex = search.fields(after=lambda: find(result))
-    problem = st.empty()
-    kind, ranges, order = search.filters(max(k, dials.K_MOST))
-    if words and not is_regex and state.get("token") is None:
-        find(result)
-    tokens, figures_now = services.tokens(result), services.token_weights(result, k, tau)
-    tokens["effective_neighbors"], tokens["top_weight"] = figures_now.effective, figures_now.top
-    try:
-        found = search.positions(tokens, search.Query(words, is_regex, kind, ranges, order))
-    except search.PatternError as error:
-        with problem:
-            search.show_pattern_error(error)
-        found = None
-    return tokens, found
 
 
 def choose_token(tokens: Any, found: Any) -> int | None:
@@ -67,8 +71,7 @@ def token_table(result: str, tokens: Any, found: Any, token: int | None) -> None
     page, shown = search.page_of(found, token)
     ids = shown.tolist()
     rows = [ids.index(token)] if token in ids else []
-    # Selections are row numbers, so other rows need another table.
-    key = f"tokens:{result}:{search.state_key(page)}"
+    key = f"tokens:{result}"
     st.session_state[key] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
     def selected() -> None:
@@ -97,7 +100,7 @@ def token_table(result: str, tokens: Any, found: Any, token: int | None) -> None
 def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[Any, Any]:
     """One token and the chart of its weights; returns its neighbours and the place for the length of its row."""
     row = next(tokens[tokens["target_id"] == token].itertuples())
-    widgets.token_card(row, k)
+    widgets.token_card(row, k, services.summary(result)["config"])
     effective, norm = st.columns(2)
     dials.effective_metric(effective, result, token, k, tau)
     top = st.slider(
@@ -112,26 +115,26 @@ def detail(result: str, tokens: Any, token: int, k: int, tau: float) -> tuple[An
         st.info("This token has no English neighbours.")
         return neighbors, norm
     theme, name = st.context.theme.type, f"{result}-{token}-weights"
-    figure = figures.weights_chart(neighbors, theme)
-    st.plotly_chart(
-        figure,
+    st.vega_lite_chart(
+        figures.weights_data(neighbors),
+        figures.weights_spec(theme, len(neighbors)),
         key="weights",
-        config=figures.plot_config(name),
         alt="Bars: share of each English row in the new row",
     )
-    st.caption(
+    told = (
         "A bar is the share of that English row in the new one; the nearest is on top, all shares make 100%. "
         "Wide grey bars are the result's own weights, where the dials changed them."
     )
-    if row.kind == "mixed":
+    if row.kind == "mixed" and services.has_dials(result):
         nearest = neighbors.iloc[0]
-        st.caption(
-            f"Weight of the nearest: exp({nearest['similarity']:.3f} / {tau:g}) divided by the sum of "
+        told += (
+            f"\n\nWeight of the nearest: exp({nearest['similarity']:.3f} / {tau:g}) divided by the sum of "
             f"exp(similarity / {tau:g}) over the {k} nearest = {nearest['weight']:.1%}."
         )
+    st.caption(told)
     st.download_button(
         "Figure",
-        lambda: figures.standalone_html(figure, theme, name),
+        lambda: figures.standalone_html(figures.weights_chart(neighbors, theme), theme, name),
         f"{name}.html",
         "text/html",
         icon=":material/download:",
@@ -155,6 +158,7 @@ def neighbor_table(result: str, token: int, neighbors: Any) -> None:
     )
 
 
+@part
 def reverse(result: str, k: int, tau: float) -> None:
     """From an English token to the target tokens that it feeds."""
     st.header("The other way round", anchor=False)
@@ -182,34 +186,57 @@ def reverse(result: str, k: int, tau: float) -> None:
     st.caption(f"At most {FED_SHOWN} tokens, the largest share first. A token that feeds very many is called a hub.")
 
 
+@part
+def look_up(result: str, tokens: Any, k: int, tau: float, filters: search.Filters) -> None:
+    """The search with its table, and the token that is open."""
+    left, right = st.columns(COLUMNS, gap="large")
+    found = None
+    with left:
+        words, is_regex = search.fields(after=lambda: find(result))
+        if words and not is_regex and state.get("token") is None:
+            find(result)
+        try:
+            found = search.positions(tokens, search.Query(words, is_regex, *filters))
+        except search.PatternError as error:
+            search.show_pattern_error(error)
+        token = choose_token(tokens, found)
+        if found is not None:
+            token_table(result, tokens, found, token)
+    if token is None:
+        return
+    with right:
+        neighbors, norm = detail(result, tokens, token, k, tau)
+    neighbor_table(result, token, neighbors)
+    dials.norm_metric(norm, result, token, k, tau)
+
+
+@part
+def everything(result: str) -> None:
+    """All that the dials change: the figure of all tokens, filters, search and detail, reverse lookup."""
+    left, right = st.columns(COLUMNS, gap="large")
+    with left:
+        k, tau = widgets.choose_dials(result)
+        dials.command(result, k, tau)
+        filters = search.filters(max(k, dials.K_MOST))
+    if services.has_dials(result):
+        with right:
+            dials.histogram(result, k, tau)
+    tokens, figures_now = services.tokens(result), services.token_weights(result, k, tau)
+    tokens["effective_neighbors"], tokens["top_weight"] = figures_now.effective, figures_now.top
+    place, below = st.container(), st.container()
+    with below:
+        reverse(result, k, tau)
+    with place:  # last, as the length of a row loads the model the first time
+        look_up(result, tokens, k, tau, filters)
+
+
 def page() -> None:
     """Result and dials; search, table and detail; below them the reverse lookup."""
     widgets.header(
         "Neighbours", "Every new token is a mixture of English ones. Pick a token and see which, and how much of each."
     )
-    result = widgets.choose_result(services.list_results())
-    try:
-        left, right = st.columns([5, 4], gap="large")
-        with left:
-            k, tau = dials.choose(result)
-            dials.command(result, k, tau)
-            tokens, found = look_up(result, k, tau)
-            token = choose_token(tokens, found)
-            if found is not None:
-                token_table(result, tokens, found, token)
-        with right:
-            dials.histogram(result, k, tau)
-        if token is not None:
-            with right:
-                neighbors, norm = detail(result, tokens, token, k, tau)
-            neighbor_table(result, token, neighbors)
-        reverse(result, k, tau)
-        if token is not None:
-            dials.norm_metric(norm, result, token, k, tau)
-    except WechselError as error:
-        widgets.show_error(error)
+    everything(widgets.choose_result(services.list_results()))
 
 
 state.enter("neighbours")
 page()
-state.remember("neighbours")

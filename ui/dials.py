@@ -13,7 +13,7 @@ from wechsel_core.errors import WechselError
 
 if TYPE_CHECKING:
     import numpy as np
-    import plotly.graph_objects as go
+    import pandas as pd
 
 K_MOST = 50
 TAU_LEAST, TAU_MOST = 0.01, 10.0
@@ -141,10 +141,10 @@ def histogram(result_id: str, k: int, tau: float) -> None:
     before = services.token_weights(result_id, *own(result_id)).effective[mixed]
     if not len(now):
         return
-    st.plotly_chart(
-        _histogram(now, before, st.context.theme.type),
+    st.vega_lite_chart(
+        _histogram_data(now, before),
+        _histogram_spec(st.context.theme.type),
         key="effective",
-        config=figures.plot_config(f"{result_id}-effective-neighbours"),
         alt="Histogram of the effective number of neighbours over all mixed tokens",
     )
     st.caption(
@@ -160,37 +160,66 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values))
 
 
-def _histogram(now: np.ndarray, before: np.ndarray, theme: str | None) -> go.Figure:
+def _histogram_data(now: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+    """The share of tokens in each of 40 bins, under the dials and under the result's own; the last row ends the line."""
     import numpy as np
-    import plotly.graph_objects as go
+    import pandas as pd
 
     most = max(float(now.max()), float(before.max()), 2.0)
     edges = np.linspace(1, math.ceil(most), 41)
-    middle = (edges[1:] + edges[:-1]) / 2
     # The last digits of 1.0 may lie below it.
-    shares = [np.histogram(np.maximum(values, 1), edges)[0] / len(values) for values in (now, before)]
-    figure = go.Figure(
-        [
-            go.Bar(
-                x=middle,
-                y=shares[0],
-                name="these dials",
-                marker_color=figures.BARS.get(theme, figures.BARS["light"]),
-                hovertemplate="%{x:.1f} neighbours: %{y:.1%}<extra></extra>",
-            ),
-            go.Scatter(
-                x=middle,
-                y=shares[1],
-                mode="lines",
-                line={"shape": "hvh", "dash": "dot", "width": 2, "color": figures.INKS.get(theme, figures.INKS[None])},
-                name="the result's own",
-                hoverinfo="skip",
-            ),
-        ]
+    these, others = (np.histogram(np.maximum(values, 1), edges)[0] / len(values) for values in (now, before))
+    return pd.DataFrame(
+        {
+            "from": edges,
+            "to": np.append(edges[1:], edges[-1]),
+            "now": np.append(these, 0),
+            "own": np.append(others, others[-1]),
+        }
     )
-    figure.update_xaxes(title="Effective number of neighbours", fixedrange=True)
-    figure.update_yaxes(title="Share of tokens", tickformat=".0%", rangemode="tozero", fixedrange=True)
-    figure.update_layout(
-        height=HISTOGRAM_HEIGHT, margin={"l": 0, "r": 8, "t": 8, "b": 0}, bargap=0.05, showlegend=False
-    )
-    return figure
+
+
+def _histogram_spec(theme: str | None) -> dict[str, Any]:
+    """The histogram in Vega-Lite; it does not depend on the values (see ``figures.weights_spec``)."""
+    x = {
+        "field": "from",
+        "type": "quantitative",
+        "title": "Effective number of neighbours",
+        "scale": {"zero": False, "nice": False},
+        "axis": {"grid": False, "tickCount": 8},
+    }
+    share = {"type": "quantitative", "title": "Share of tokens", "axis": {"format": ".0%", "tickCount": 4}}
+    shown = [
+        ("from", "Neighbours from", ".1f"),
+        ("to", "to", ".1f"),
+        ("now", "Under these dials", ".1%"),
+        ("own", "The result's own", ".1%"),
+    ]
+    return {
+        "height": HISTOGRAM_HEIGHT,
+        "encoding": {"x": x},
+        "layer": [
+            {
+                "mark": {"type": "bar", "binSpacing": 1, "color": figures.BARS.get(theme, figures.BARS["light"])},
+                "encoding": {
+                    "x": x | {"bin": "binned"},
+                    "x2": {"field": "to"},
+                    "y": share | {"field": "now"},
+                    "tooltip": [
+                        {"field": name, "title": title, "format": digits, "type": "quantitative"}
+                        for name, title, digits in shown
+                    ],
+                },
+            },
+            {
+                "mark": {
+                    "type": "line",
+                    "interpolate": "step-after",
+                    "strokeDash": [2, 3],
+                    "strokeWidth": 2,
+                    "color": figures.INKS.get(theme, figures.INKS[None]),
+                },
+                "encoding": {"y": share | {"field": "own"}},
+            },
+        ],
+    }

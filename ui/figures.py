@@ -1,4 +1,4 @@
-"""Figures: plotly for data, one drawing for the method."""
+"""Figures: plotly for data, Vega-Lite where a dial redraws it, one drawing for the method."""
 
 from __future__ import annotations
 
@@ -71,6 +71,61 @@ def weights_chart(neighbors: pd.DataFrame, theme: str | None) -> go.Figure:
         height=AXIS_HEIGHT + BAR_HEIGHT * max(len(neighbors), 1), margin={"l": 0, "r": 8, "t": 8, "b": 0}, bargap=0.35
     )
     return figure
+
+
+def weights_data(neighbors: pd.DataFrame) -> pd.DataFrame:
+    """What ``weights_spec`` draws, one row a neighbour."""
+    pairs = zip(neighbors["source_text"], neighbors["source_token"], strict=True)
+    frame = neighbors[["rank", "source_id", "similarity", "weight", "own_weight"]]
+    return frame.assign(token=[text.visible(*pair) for pair in pairs])
+
+
+def weights_spec(theme: str | None, n_bars: int) -> dict[str, Any]:
+    """The chart of ``weights_chart`` in Vega-Lite, for the page: other values cost the browser much less than plotly's.
+
+    It does not depend on the values, as a browser makes a chart with another description from nothing.
+    """
+    share = {
+        "type": "quantitative",
+        "title": "Weight in the new row",
+        "axis": {"format": ".0%", "tickCount": 5, "labelFlush": False},
+    }
+    names = {
+        "token": "English token",
+        "source_id": "Id",
+        "weight": "Weight",
+        "similarity": "Similarity",
+        "own_weight": "The result's own",
+    }
+    bars = [("own_weight", 0.9, OWN_BARS), ("weight", 0.5, BARS.get(theme, BARS["light"]))]
+    return {
+        "height": BAR_HEIGHT * max(n_bars, 1),
+        # The rank in front, which the axis leaves out, tells two tokens apart that read the same.
+        "transform": [{"calculate": "datum.rank + ' ' + datum.token", "as": "bar"}],
+        "encoding": {
+            "y": {
+                "field": "bar",
+                "type": "nominal",
+                "sort": {"field": "rank", "op": "min"},
+                "title": names["token"],
+                "axis": {"labelExpr": "slice(datum.label, indexof(datum.label, ' ') + 1)", "labelOverlap": False},
+            },
+            "tooltip": [
+                {"field": name, "title": title, "type": "nominal"}
+                if name in ("token", "source_id")
+                else {"field": name, "title": title, "type": "quantitative", "format": ".3f"}
+                for name, title in names.items()
+            ],
+        },
+        "layer": [
+            {
+                "transform": [{"filter": "datum.own_weight !== datum.weight"}] if name == "own_weight" else [],
+                "mark": {"type": "bar", "height": {"band": width}, "color": colour},
+                "encoding": {"x": share | {"field": name}},
+            }
+            for name, width, colour in bars
+        ],
+    }
 
 
 def plot_config(name: str) -> dict[str, Any]:

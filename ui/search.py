@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 ALL_KINDS = "all"
 LONGEST_PATTERN = 200
-#: Names in the address of what decides which rows the table shows.
-NAMES = ("q", "regex", "kind", "similarity", "effective", "share", "sort")
 #: Filters by a figure: column, label, step, help.
 RANGES = {
     "similarity": ("similarity", "Similarity", 0.01, "Cosine of the nearest English token."),
@@ -139,7 +137,11 @@ def _changed(after: Any = None) -> None:
         after()
 
 
-def filters(k_most: int) -> tuple[str | None, tuple[tuple[str, float, float], ...], str]:
+#: Kind, ranges and order of a ``Query``.
+Filters = tuple[str | None, tuple[tuple[str, float, float], ...], str]
+
+
+def filters(k_most: int) -> Filters:
     """Kind, ranges and order, from widgets tied to the address."""
     kind, order = st.columns(2)
     with kind:
@@ -161,35 +163,39 @@ def filters(k_most: int) -> tuple[str | None, tuple[tuple[str, float, float], ..
             help="Of all matching tokens; a click on a column's head sorts this page of the table alone.",
             **state.linked("sort", given if given in ORDERS else "best", default="best", after=_changed),
         )
+    ends = {"similarity": (0.0, 1.0), "effective": (0.0, float(k_most)), "share": (0.0, 1.0)}
     active = [name for name in RANGES if state.get(name)]
     title = "Filter by figures" + (f" ({len(active)} set)" if active else "")
-    with st.expander(title, icon=":material/filter_alt:", expanded=bool(active)):
-        ends = {"similarity": (0.0, 1.0), "effective": (0.0, float(k_most)), "share": (0.0, 1.0)}
-        ranges = [
-            found
-            for column, name in zip(st.columns(len(RANGES)), RANGES, strict=True)
-            if (found := _range(column, name, *ends[name]))
-        ]
+    sliders = st.expander(
+        title, icon=":material/filter_alt:", expanded=bool(active), key="filter:figures", on_change="rerun"
+    )
+    if sliders.open:  # closed, they need not be sent with every gesture
+        for column, name in zip(sliders.columns(len(RANGES)), RANGES, strict=True):
+            _range(column, name, *ends[name])
+    ranges = [found for name in RANGES if (found := _chosen(name, *ends[name]))]
     return None if chosen == ALL_KINDS else chosen, tuple(ranges), str(sort)
 
 
-def _range(place: Any, name: str, low: float, high: float) -> tuple[str, float, float] | None:
-    """One range slider; None where it is wide open, which lets tokens without the figure in."""
-    column, label, step, help_text = RANGES[name]
-    value = _ends(state.get(name), low, high)
+def _range(place: Any, name: str, low: float, high: float) -> None:
+    """One range slider."""
+    _, label, step, help_text = RANGES[name]
 
     def write() -> None:
         first, last = st.session_state[f"url:{name}"]
         state.put(**{name: None if (first, last) == (low, high) else f"{first:g}-{last:g}"})
         _changed()
 
-    linked = state.linked(name, value, after=write)
-    chosen = place.slider(label, low, high, step=step, help=help_text, **linked)
-    if tuple(chosen) == (low, high):
+    linked = state.linked(name, _ends(state.get(name), low, high), after=write)
+    place.slider(label, low, high, step=step, help=help_text, **linked)
+
+
+def _chosen(name: str, low: float, high: float) -> tuple[str, float, float] | None:
+    """The range in the address; None where it is wide open, which lets tokens without the figure in."""
+    first, last = _ends(state.get(name), low, high)
+    if (first, last) == (low, high):
         return None
-    first, last = chosen
     # An end of the slider stands for all beyond it: a cosine may be negative.
-    return column, -1e9 if first == low else first, 1e9 if last == high else last
+    return RANGES[name][0], -1e9 if first == low else first, 1e9 if last == high else last
 
 
 def _ends(given: str | None, low: float, high: float) -> tuple[float, float]:
@@ -226,13 +232,3 @@ def page_of(found: np.ndarray, token: int | None) -> tuple[int, np.ndarray]:
 def show_pattern_error(error: PatternError) -> None:
     """What is wrong with the pattern, right below its field."""
     st.error(text.escape_markdown(f"This is {error.found}; expected {error.expected}; {error.remedy}."))
-
-
-def state_key(page: int) -> str:
-    """What decides which rows a table shows: two states with one key show the same rows."""
-    names = [*NAMES, *(("k", "tau") if state.get("effective") or state.get("share") or _by_weights() else ())]
-    return ":".join(str(state.get(name)) for name in names) + f":{page}"
-
-
-def _by_weights() -> bool:
-    return (state.get("sort") or "").endswith("effective")

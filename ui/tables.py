@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 #: Rows on one page of a table: more make it slow to load, and Streamlit takes selection away beyond 150,000.
 ROWS_SHOWN = 1000
 BAR_FROM, BAR_TO = 0.0, 1.0
+# Every move of a dial shows the same thousand rows again.
+_visible, _raw = (functools.lru_cache(maxsize=20 * ROWS_SHOWN)(shown) for shown in (text.visible, text.raw))
 
 
 def shown_tokens(tokens: pd.DataFrame) -> pd.DataFrame:
     """The token table in readable form."""
     return tokens[["target_id", "kind", "similarity", "effective_neighbors", "top_weight"]].assign(
-        token=[text.raw(token) for token in tokens["token"]],
-        text=[text.visible(*pair) for pair in zip(tokens["text"], tokens["token"], strict=True)],
-        nearest=[text.visible(nearest) for nearest in tokens["nearest"]],
+        token=[_raw(token) for token in tokens["token"]],
+        text=[_visible(*pair) for pair in zip(tokens["text"], tokens["token"], strict=True)],
+        nearest=[_visible(nearest) for nearest in tokens["nearest"]],
     )
 
 
@@ -40,8 +43,8 @@ def shown_fed(fed: pd.DataFrame) -> pd.DataFrame:
 def _token_columns(frame: pd.DataFrame, side: str) -> dict[str, list[str]]:
     tokens, texts = list(frame[f"{side}_token"]), list(frame[f"{side}_text"])
     return {
-        f"{side}_token": [text.raw(token) for token in tokens],
-        f"{side}_text": [text.visible(*pair) for pair in zip(texts, tokens, strict=True)],
+        f"{side}_token": [_raw(token) for token in tokens],
+        f"{side}_text": [_visible(*pair) for pair in zip(texts, tokens, strict=True)],
     }
 
 

@@ -21,7 +21,7 @@ _WATCH = """() => {
             || shown.getAttribute('data-test-connection-state') !== 'CONNECTED'
             || document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]') !== null;
     };
-    window.lab = {since: performance.now(), changed: performance.now(), busy: true};
+    window.lab = {changed: performance.now(), busy: true, asked: 0, drawn: 0};
     const look = () => {
         const now = busy();
         if (now || window.lab.busy) { window.lab.changed = performance.now(); }
@@ -34,6 +34,13 @@ _WATCH = """() => {
     new MutationObserver(() => { window.lab.changed = performance.now(); }).observe(document.documentElement, {
         subtree: true, attributes: true, attributeFilter: ['data-test-script-state', 'data-test-connection-state'],
     });
+    // What is drawn on the page counts too: a chart may come after the script's end.
+    new MutationObserver(() => { window.lab.drawn = performance.now(); }).observe(document.body, {
+        subtree: true, childList: true, characterData: true,
+    });
+    for (const kind of ['keydown', 'click']) {
+        window.addEventListener(kind, event => { window.lab.asked = event.timeStamp; }, true);
+    }
 }"""
 _STILL = "still => window.lab && !window.lab.busy && performance.now() - window.lab.changed > still"
 
@@ -45,13 +52,15 @@ def settle(page: Page) -> None:
 
 
 def answer_seconds(page: Page, gesture: Callable[[], object]) -> float:
-    """Seconds from a gesture to the end of the last run that it caused, as the browser sees it.
+    """Seconds that a person waits for the answer to a gesture, as the browser sees it.
 
-    The page must have been settled. Raises ``AssertionError`` where the gesture causes no run at all.
+    From the gesture's key or click to the end of the last run that it caused, or to the last change of the page where
+    that comes later. The page must have been settled. Raises ``AssertionError`` where the gesture causes no run at all.
     """
     settle(page)
     begin = float(page.evaluate("() => performance.now()"))
     gesture()
     page.wait_for_function("begin => window.lab.changed > begin", arg=begin, polling=POLL_MILLISECONDS)
     settle(page)
-    return (float(page.evaluate("() => window.lab.changed")) - begin) / 1000
+    end, asked = page.evaluate("() => [Math.max(window.lab.changed, window.lab.drawn), window.lab.asked]")
+    return float(end - max(begin, asked)) / 1000

@@ -6,11 +6,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.e2e.settled import settle
 from tests.pages.tiny_result import TARGET, write_tiny_result
 
 if TYPE_CHECKING:
@@ -50,6 +51,50 @@ def test_click_and_back(page: Page, app_url: str, result: str) -> None:
     expect(readable).to_contain_text("␣Haus")
     page.reload()
     expect(readable).to_contain_text("␣Haus")
+
+
+def test_search_resends_its_part_alone(page: Page, app_url: str, result: str) -> None:
+    """Table and token, not dials, figure of all tokens or reverse lookup; and the page knows it when one comes back."""
+    from playwright.sync_api import expect
+
+    frames: list[bytes] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(data)))
+    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    settle(page)
+    frames.clear()
+    search = page.get_by_test_id("stTextInput").filter(has_text="Search a token").get_by_role("searchbox")
+    search.fill("garten")
+    search.press("Enter")
+    readable = page.get_by_test_id("stCode").first
+    expect(readable).to_contain_text("␣Garten")
+    settle(page)
+    kinds = [element.WhichOneof("type") for element in elements(frames)]
+    assert {"dataframe", "code"} <= set(kinds)
+    assert [element.slider.label for element in elements(frames) if element.HasField("slider")] == ["Neighbours shown"]
+    assert kinds.count("vega_lite_chart") == 1
+
+    search.fill("a")
+    search.press("Enter")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(page.get_by_text(re.compile("^[2-9] tokens"))).to_be_visible()
+    settle(page)
+    table.click(position={"x": FIRST_ROW[0], "y": FIRST_ROW[1] + ROW})
+    expect(page).to_have_url(re.compile(r"token=(?!2\b)"))
+    settle(page)
+    opened = page.get_by_text(re.compile(r"^Token \d+ as stored$")).inner_text()
+    page.get_by_role("link", name="Map", exact=True).click()
+    expect(page.get_by_role("heading", name="Map", exact=True).first).to_be_visible()
+    page.get_by_role("link", name="Neighbours", exact=True).click()
+    expect(page.get_by_text(opened)).to_be_visible()
+    expect(search).to_have_value("a")
+
+
+def elements(frames: list[bytes]) -> list[Any]:
+    """The elements that a server has sent."""
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    deltas = [message.delta for message in map(ForwardMsg.FromString, frames) if message.HasField("delta")]
+    return [delta.new_element for delta in deltas if delta.HasField("new_element")]
 
 
 def test_dials_are_dragged_and_undone(page: Page, app_url: str, result: str) -> None:
