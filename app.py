@@ -20,6 +20,7 @@ page = st.navigation(
             st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
             st.Page("pages/health.py", title="Health", icon=":material/monitor_heart:", url_path="health"),
             st.Page("pages/sentence.py", title="Sentence", icon=":material/translate:", url_path="sentence"),
+            st.Page("pages/try_it.py", title="Try it", icon=":material/edit_note:", url_path="try_it"),
         ],
         "Training": [
             st.Page(
@@ -27,6 +28,7 @@ page = st.navigation(
             ),
             st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
             st.Page("pages/curves.py", title="Curves", icon=":material/show_chart:", url_path="curves"),
+            st.Page("pages/race.py", title="Race", icon=":material/flag:", url_path="race"),
         ],
     }
 )

@@ -18,9 +18,14 @@ def start(results: list[dict[str, Any]]) -> None:
     if state.get("a") is None:
         state.put(a=results[0]["id"])
     if state.get("b") is None:
-        others = [entry["id"] for entry in results if entry["id"] != state.get("a") and not entry["example"]]
-        if others:
-            state.put(b=others[0])
+        others = [entry for entry in results if entry["id"] != state.get("a")]
+        own = next((entry for entry in results if entry["id"] == state.get("a")), None)
+        if own and not services.has_dials(own["id"]):
+            mine = others  # the example is better than nothing
+        else:
+            mine = [entry for entry in others if not entry["example"]]
+        if mine:
+            state.put(b=mine[0]["id"])
         else:
             reweigh()
 
@@ -28,6 +33,9 @@ def start(results: list[dict[str, Any]]) -> None:
 def reweigh() -> None:
     """Make B the result A under another tau."""
     own = next((entry for entry in services.list_results() if entry["id"] == state.get("a")), None)
+    if own and not services.has_dials(own["id"]):
+        state.put(b=REWEIGHTED, tau=None, token=None)
+        return
     tau = SHARP if own and own["temperature"] > (FLAT + SHARP) / 2 else FLAT
     state.put(b=REWEIGHTED, tau=f"{tau:g}", token=None)
 
@@ -73,6 +81,9 @@ def choose(results: list[dict[str, Any]]) -> tuple[str, str]:
 
 def dials_of(a: str, b: str, results: list[dict[str, Any]]) -> tuple[str, tuple[int, float] | None]:
     """The result behind B and the dials that it is looked at under; stops the page where there is nothing to see."""
+    if b == REWEIGHTED and not services.has_dials(a):
+        st.info(f"{widgets.no_dials(a)} Choose a second result for B.")
+        st.stop()
     if b == REWEIGHTED:
         k, tau = dials.choose(a)
         if len(results) == 1:
@@ -86,8 +97,12 @@ def dials_of(a: str, b: str, results: list[dict[str, Any]]) -> tuple[str, tuple[
             st.stop()
         return a, (k, tau)
     if a == b:
-        st.info("A and B are the same result, so nothing differs. Choose another one, or look at A under other dials.")
-        st.button("A with another k and tau", icon=":material/tune:", on_click=reweigh)
+        same = "A and B are the same result, so nothing differs. Choose another one"
+        if services.has_dials(a):
+            st.info(f"{same}, or look at A under other dials.")
+            st.button("A with another k and tau", icon=":material/tune:", on_click=reweigh)
+        else:
+            st.info(f"{same}.")
         st.stop()
     return b, None
 

@@ -73,11 +73,14 @@ def page() -> None:
     entry = next((result for result in services.list_results() if Path(result["path"]) == out), None)
     st.caption("The same on the command line:")
     st.code(init_form.command(config, out, force=entry is not None), language="bash", wrap_lines=True)
+    missing = init_form.missing(config)
+    if missing:
+        st.info(text.escape_markdown(missing), icon=":material/info:")
     st.button(
         "Initialise again" if entry else "Initialise",
         type="secondary" if entry else "primary",
         icon=":material/play_arrow:",
-        disabled=wanted is not None,
+        disabled=wanted is not None or bool(missing),
         on_click=ask,
         args=(config,),
         key="initialise:run",

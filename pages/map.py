@@ -21,6 +21,7 @@ from wechsel_core.errors import WechselError
 
 TURNING_POINTS, TURNING_STEPS = 3_000, 21
 FOCUS_NEIGHBORS = 50
+NOT_ALIGNED = "The static vectors as they are"
 TITLES = {"before": "Before the alignment", "after": "After the alignment", "model": "The model's embeddings"}
 
 
@@ -34,9 +35,17 @@ def reading(controls: map_controls.Controls, language: str) -> str:
             "nothing. Tokens that a search adds are put among their nearest."
         )
     if controls.space == "model":
+        words = f"PCA of the English and the {language} rows together"
+        if services.has_dials(view.result):
+            return (
+                f"{words}: a new row lies among the English rows that it is mixed from, nearer to the middle, since a "
+                "mean is shorter than its parts."
+            )
+        return f"{words}, as the method made them."
+    if not controls.aligned:
         return (
-            f"PCA of the English and the {language} rows together: a new row lies among the English rows that it is "
-            "mixed from, nearer to the middle, since a mean is shorter than its parts."
+            f"PCA of the {language} and the English tokens together, vectors of length 1 that nobody has aligned: where "
+            "the languages meet they meet by chance."
         )
     return (
         f"PCA of the {language} and the aligned English tokens together, vectors of length 1; both figures have these "
@@ -50,9 +59,8 @@ def drawn_figure(
 ) -> None:
     """One figure of points with its downloads."""
     view, name = controls.view, f"{controls.view.result}-{space}-{controls.view.method}"
-    figure = map_figures.map_figure(
-        TITLES[space], layout, hover, map_data.table(view), map_data.texts(view), drawn, extent
-    )
+    title = TITLES[space] if controls.aligned or space == "model" else NOT_ALIGNED
+    figure = map_figures.map_figure(title, layout, hover, map_data.table(view), map_data.texts(view), drawn, extent)
     key, stored = f"map:{space}", services.stored(view.result)
     sizes = len(stored.target_texts), len(stored.source_texts)
     st.plotly_chart(
@@ -61,7 +69,7 @@ def drawn_figure(
         on_select=lambda: map_selection.take(key, *sizes),
         selection_mode=("points", "box", "lasso"),
         config=figures.plot_config(name),
-        alt=f"{TITLES[space]}: tokens of both languages in two dimensions",
+        alt=f"{title}: tokens of both languages in two dimensions",
     )
     with st.container(horizontal=True):
         map_export.html_button(figure, name)
@@ -70,7 +78,9 @@ def drawn_figure(
 
 def point_figures(controls: map_controls.Controls, drawn: Any, k: int, tau: float, language: str) -> None:
     """One or two figures of points, with the open token and what belongs to it always in them."""
-    spaces = ["before", "after"] if controls.space == "static" else ["model"]
+    spaces = ["model"]
+    if controls.space == "static":
+        spaces = ["before", "after"] if controls.aligned else ["after"]
     extra = [] if drawn.focus is None else [drawn.focus.point, *drawn.focus.neighbors.tolist()]
     pictures = [map_data.picture(controls.view, space, extra, k, tau) for space in spaces]
     layouts = [layout for layout, _ in pictures]
@@ -87,7 +97,8 @@ def point_figures(controls: map_controls.Controls, drawn: Any, k: int, tau: floa
     missing = map_data.without_vector(controls.view) if controls.space == "static" else 0
     shown = f"{len(pictures[0][0].points):,} tokens drawn"
     st.caption(
-        f"{shown}, a random sample of both languages (seed {controls.view.seed}) and the words of the dictionary; "
+        f"{shown}, a random sample of both languages (seed {controls.view.seed})"
+        + (" and the words of the dictionary; " if controls.aligned else "; ")
         + (f"{missing:,} of the sample have no static vector and are left out. " if missing else "")
         + "Neighbours and lines come from the original space."
     )
@@ -155,7 +166,7 @@ def page() -> None:
         sizes = len(stored.target_texts), len(stored.source_texts)
         language = map_export.readable_name(services.summary(result)["config"]["target_language"])
         with st.expander("Dials: k and tau", icon=":material/tune:", expanded=bool(state.get("k") or state.get("tau"))):
-            k, tau = dials.choose(result)
+            k, tau = widgets.choose_dials(result)
         point = map_controls.open_point(result, *sizes)
         focus = (
             None

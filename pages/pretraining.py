@@ -25,7 +25,7 @@ def form(result: str, *, disabled: bool) -> list[TrainConfig] | None:
     for complaint in complaints:
         st.warning(text.escape_markdown(complaint))
     language = str(services.summary(result)["config"]["target_language"])
-    arms = train_form.arms(disabled=disabled)
+    arms = train_form.arms(result, disabled=disabled)
     left, right = st.columns(2, gap="large")
     with left:
         source = train_form.text_source(language, disabled=disabled)

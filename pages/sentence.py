@@ -81,6 +81,7 @@ def loss(result: str, words: str, k: int, tau: float) -> Any:
     own_k, own_tau = dials.own(result)
     before = services.sentence_loss(result, words, own_k, own_tau)
     change = now.bits_per_byte - before.bits_per_byte
+    has_dials = services.has_dials(result)
     with st.container(horizontal=True):
         st.metric(
             "Bits per byte",
@@ -88,14 +89,15 @@ def loss(result: str, words: str, k: int, tau: float) -> Any:
             delta=f"{change:+.3f} by the dials" if (k, tau) != (own_k, own_tau) else None,
             delta_color="inverse",
             width="content",
-            help=f"Loss with k {k} and tau {tau:g}, before any training. Lower is better.",
+            help=f"Loss {f'with k {k} and tau {tau:g}, ' if has_dials else ''}before any training. Lower is better.",
         )
-        st.metric(
-            "The result's own",
-            f"{before.bits_per_byte:.3f}",
-            width="content",
-            help=f"With k {own_k} and tau {own_tau:g}, as in the result's folder.",
-        )
+        if has_dials:
+            st.metric(
+                "The result's own",
+                f"{before.bits_per_byte:.3f}",
+                width="content",
+                help=f"With k {own_k} and tau {own_tau:g}, as in the result's folder.",
+            )
         st.metric(
             "Guessing alike",
             f"{now.uniform:.3f}",
@@ -106,7 +108,7 @@ def loss(result: str, words: str, k: int, tau: float) -> Any:
     how = "all other tokens, itself hidden" if masked else "those before it"
     st.caption(
         f"The English model with the new rows, not trained yet, predicts each token from {how}. Below the guess of "
-        "equal chances is better than knowing nothing. One sentence says little: compare dials on several."
+        f"equal chances is better than knowing nothing. One sentence says little: compare {'dials' if has_dials else 'results'} on several."
         + ("" if now.complete else f" Only the first {len(now.surprisals)} tokens are looked at.")
     )
     return now
@@ -119,7 +121,7 @@ def page() -> None:
     )
     result = widgets.choose_result(services.list_results())
     try:
-        k, tau = dials.choose(result)
+        k, tau = widgets.choose_dials(result)
         words = sentence(result)
         target, english = services.cut(result, words)
         if not target.segments:

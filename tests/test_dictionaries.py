@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.memory_vectors import MemoryVectors
-from wechsel_core.dictionaries import coverage, paired_rows, read_dictionary, variants
+from wechsel_core.dictionaries import coverage, paired_rows, read_dictionary, sampled, variants
 from wechsel_core.errors import DictionaryError, InputError
 from wechsel_core.types import BilingualDictionary
 
@@ -228,3 +228,22 @@ def test_reference_equals_its_loops() -> None:
     ]
     rows = paired_rows(pairs, source, target, case_variants="reference")
     np.testing.assert_array_equal(np.stack(rows[:2], axis=1), np.array(expected))
+
+
+def test_a_sample_of_the_pairs() -> None:
+    """In file order; a larger sample of a seed holds the smaller one; another seed draws others."""
+    whole = BilingualDictionary(tuple((f"e{i}", f"f{i}") for i in range(50)), "made", "0" * 64)
+    samples = [sampled(whole, size, 3).pairs for size in (5, 20, 49)]
+    assert [len(pairs) for pairs in samples] == [5, 20, 49]
+    for pairs in samples:
+        assert list(pairs) == [pair for pair in whole.pairs if pair in set(pairs)]
+    assert set(samples[0]) < set(samples[1]) < set(samples[2])
+    assert sampled(whole, 5, 3).pairs == samples[0] != sampled(whole, 5, 4).pairs
+
+
+def test_a_sample_says_what_it_is() -> None:
+    """Name and hash differ by size and seed; all pairs or more are the dictionary itself."""
+    whole = BilingualDictionary((("a", "b"), ("c", "d"), ("e", "f")), "made", "0" * 64)
+    assert sampled(whole, None, 0) is whole is sampled(whole, 3, 0) is sampled(whole, 9, 0)
+    assert sampled(whole, 2, 0).name == "made (2 pairs)"
+    assert len({sampled(whole, size, seed).sha256 for size in (1, 2) for seed in (0, 1)} | {whole.sha256}) == 5

@@ -42,6 +42,7 @@ def movement(found: Comparison) -> None:
 
     label, axis, meaning = MOVED[found.moved_by]
     moved = found.tokens[found.moved_by].dropna().to_numpy()
+    without = len(found.tokens) - len(moved)
     unmoved = int((np.abs(moved) < 1e-6).sum())
     how = (
         f"All {len(found.tokens):,} tokens of the shared tokenizer"
@@ -60,6 +61,7 @@ def movement(found: Comparison) -> None:
     st.caption(
         f"{how} by how far they moved; median {np.median(moved):.3f}, {unmoved:,} did not move at all. {meaning} "
         "The further right a bar, the further its tokens moved."
+        + (f" {without:,} are mixtures in neither: their rows alone can be compared." if without else "")
     )
 
 
@@ -200,7 +202,7 @@ def detail(found: Comparison, a: Side, b: Side, place: int) -> None:
         return
     neighbors = compare_results.neighbor_lists(a, b, target_a, target_b)
     if neighbors.empty:
-        st.info("This token has no English neighbours in either: its rows were drawn at random.")
+        st.info("This token has no English neighbours in either: its rows are made of no English row in particular.")
         return
     only = neighbors["rank_b"].isna().map({True: "A only", False: ""})
     only = only.mask(neighbors["rank_a"].isna(), "B only").replace("", "both")

@@ -90,9 +90,13 @@ def _signed(value: float, unit: str) -> str:
 def similarities(found: Comparison) -> None:
     """Both distributions of the nearest similarity."""
     st.subheader("How similar the nearest English tokens are", anchor=False)
+    shown = [side for side in "ab" if found.similarities[side].any()]
+    if not shown:
+        st.info("Neither result mixes English tokens, so there are no neighbours whose similarity could be shown.")
+        return
     middle = (found.similarities["from"] + found.similarities["to"]) / 2
     figure = _two_histograms(middle, found.similarities["a"], found.similarities["b"], st.context.theme.type)
-    figure.update_xaxes(title="Cosine to the nearest English token")
+    figure.update_xaxes(title="Similarity to the nearest English token")
     st.plotly_chart(
         figure,
         key="compare:similarities",
@@ -100,8 +104,10 @@ def similarities(found: Comparison) -> None:
         alt="Histograms of the nearest similarity",
     )
     st.caption(
-        "Share of the mixed tokens by the cosine to their nearest neighbour: filled A, dotted line B. Further right is "
-        "closer, but vectors of fewer dimensions are closer to each other anyway."
+        "Share of the mixed tokens by the similarity to their nearest neighbour: filled A, dotted line B. Further right "
+        "is closer, but vectors of fewer dimensions are closer to each other anyway; cosine, CSLS and the weights of "
+        "methods that compare no vectors are different scales."
+        + (f" {'B' if shown == ['a'] else 'A'} mixes no English tokens." if len(shown) == 1 else "")
     )
 
 
@@ -131,7 +137,10 @@ def health(a: HealthReport, b: HealthReport) -> None:
         column_config={name: st.column_config.TextColumn(label) for name, label in names.items()},
         alt="Findings of the health reports of A and B",
     )
-    st.caption("The page Health says what each finding means and what to do about a bad one.")
+    st.caption(
+        "The page Health says what each finding means and what to do about a bad one. Steps that only one of the methods "
+        "has are left out."
+    )
 
 
 def _two_histograms(middle: Any, a: Any, b: Any, theme: str | None) -> go.Figure:
@@ -146,7 +155,7 @@ def _two_histograms(middle: Any, a: Any, b: Any, theme: str | None) -> go.Figure
             ),
         ]
     )
-    figure.update_traces(hovertemplate="cosine %{x:.2f}: %{y:.1%}")
+    figure.update_traces(hovertemplate="similarity %{x:.2f}: %{y:.1%}")
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(title="Share of the mixed tokens", tickformat=".0%", rangemode="tozero", fixedrange=True)
     figure.update_layout(

@@ -132,7 +132,7 @@ def _arm(
         for end, fill in (("least", None), ("most", "tonexty")):
             drawn.add_scatter(
                 x=mean[look.along], y=mean[f"{look.measure}_{end}"], mode="lines", line={"width": 0}, fill=fill,
-                fillcolor=_faded(color, BAND), legendgroup=label, showlegend=False, hoverinfo="skip",
+                fillcolor=faded(color, BAND), legendgroup=label, showlegend=False, hoverinfo="skip",
             )  # fmt: skip
     seeds = len(with_rows)
     digits = ".1f" if look.measure == "perplexity" else ".3f"
@@ -179,7 +179,8 @@ def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return kept if kept.index[-1] == rows.index[-1] else rows.loc[[*kept.index, rows.index[-1]]]
 
 
-def _faded(color: str, opacity: float) -> str:
+def faded(color: str, opacity: float) -> str:
+    """A colour as plotly takes it for a band."""
     red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 

@@ -59,6 +59,9 @@ def sections(report: HealthReport) -> None:
     """Every section: its findings as cards, then their tables and charts."""
     for section in report.sections:
         st.header(section.title, anchor=section.id)
+        if section.note:
+            st.info(text.escape_markdown(section.note), icon=":material/block:")
+            continue
         details = [table for finding in section.findings for table in finding.details]
         if len(section.findings) < CARDS:
             left, right = st.columns([1, 2], gap="large")

@@ -13,14 +13,24 @@ import streamlit as st
 
 from ui import services, state, text
 from wechsel_core.config import InitConfig
+from wechsel_core.errors import WechselError
 
 DIALS = ("neighbors", "temperature", "seed")
+#: Shown in the open, above everything that a method may or may not read.
+FIRST = ("source", "target_language", "method")
 FIELDS = {item.name: item for item in dataclasses.fields(InitConfig)}
 TYPES = typing.get_type_hints(InitConfig)
 #: Ends of the dials; the command line takes what lies beyond.
 RANGES: dict[str, tuple[float, float]] = {"neighbors": (1, 50), "temperature": (0.01, 1.0), "seed": (0, 2**32 - 1)}
 #: The command is broken between options; a browser would break it within one.
 LINE_LENGTH = 72
+NEEDS = {
+    "source_vectors": "static vectors of English",
+    "target_vectors": "static vectors of the new language",
+    "dictionary": "a bilingual dictionary",
+    "helper": "a helper model that has the target tokenizer",
+    "auxiliary_text": "text of the new language",
+}
 TIERS = {"pocket": "in this repository", "wheel": "from the Python package index", "hub": "from the Hugging Face hub"}
 
 
@@ -56,35 +66,55 @@ def _refuse() -> Any:
 
 
 def values_from_address() -> tuple[dict[str, Any], list[str]]:
-    """Every field's value, and a sentence for each parameter of the address that cannot be one."""
-    values, complaints = {}, []
-    for name, field in FIELDS.items():
-        values[name] = field.default
+    """The value of every field that the method reads, and a sentence for each parameter of the address that cannot be.
+
+    What the method does not read is taken out of the address: it would seem to matter.
+    """
+    values: dict[str, Any] = {}
+    complaints: list[str] = []
+    # The method first: it decides what else counts.
+    for name in sorted(FIELDS, key=lambda name: name != "method"):
         given = state.get(name)
+        if name != "method" and name not in _read_by(values["method"]):
+            if given is not None:
+                complaints.append(f"The method {values['method']} does not read {name}, so {name}={given} is left out.")
+                state.put(**{name: None})
+            continue
+        values[name] = FIELDS[name].default
         if given is None:
             continue
         try:
             values[name] = read(name, given)
         except ValueError:
             complaints.append(
-                f"The address says {name}={given}, which this dial cannot show; it stands at {field.default}."
+                f"The address says {name}={given}, which this dial cannot show; it stands at {values[name]}."
             )
     return values, complaints
 
 
+def _read_by(method: str) -> list[str]:
+    return next(known["options"] for known in services.methods() if known["name"] == method)
+
+
 def form(values: dict[str, Any], *, disabled: bool) -> dict[str, Any]:
-    """Draw the form; returns the values chosen, fit for ``InitConfig``."""
+    """Draw the form; returns the values chosen of the fields that the method reads, fit for ``InitConfig``."""
     chosen = {}
     left, right = st.columns(2)
     with left:
-        chosen["source"] = _model(values["source"], disabled)
+        chosen["source"] = model(values["source"], disabled)
     with right:
-        chosen["target_language"] = _language(values["target_language"], disabled)
-    for column, name in zip(st.columns(len(DIALS)), DIALS, strict=True):
+        chosen["target_language"] = language(values["target_language"], disabled)
+    chosen["method"] = _method(values, disabled)
+    # What has no default is asked for in the open, under these values or any others.
+    needed = [name for name in services.method(InitConfig(method=chosen["method"]))["missing"] if name in values]
+    for name in needed:
+        chosen[name] = _widget(name, values[name], disabled)
+    shown_dials = [name for name in DIALS if name in values]
+    for column, name in zip(st.columns(len(DIALS)), shown_dials, strict=False):
         with column:
             chosen[name] = _widget(name, values[name], disabled)
     with st.expander("Advanced", icon=":material/tune:"):
-        others = [name for name in FIELDS if name not in chosen]
+        others = [name for name in FIELDS if name in values and name not in chosen]
         # In pairs, so that a narrow page, which stacks columns, keeps the order of the fields.
         for pair in (others[place : place + 2] for place in range(0, len(others), 2)):
             for column, name in zip(st.columns(2), pair, strict=False):
@@ -93,7 +123,50 @@ def form(values: dict[str, Any], *, disabled: bool) -> dict[str, Any]:
     return chosen
 
 
-def _model(value: str, disabled: bool) -> str:
+def _method(values: dict[str, Any], disabled: bool) -> str:
+    """The method, with what it does, where it comes from and what it needs under these values."""
+    try:
+        config = InitConfig(**values)
+    except WechselError:  # the page says what is wrong with them
+        config = InitConfig(method=values["method"])
+    known = {method["name"]: method for method in services.methods(config)}
+
+    def keep_what_applies() -> None:
+        read = known[state.get("method") or FIELDS["method"].default]["options"]
+        state.put(**{name: None for name in FIELDS if name not in read})
+
+    picked = str(
+        st.selectbox(
+            label("method"),
+            list(known),
+            format_func=lambda name: known[name]["title"],
+            help=help_text("method"),
+            disabled=disabled,
+            **state.linked("method", values["method"], default=FIELDS["method"].default, after=keep_what_applies),
+        )
+    )
+    method = known[picked]
+    st.write(text.escape_markdown(method["sentence"]))
+    st.caption(text.escape_markdown(f"{_needs(method)} {method['reference']}"))
+    return picked
+
+
+def _needs(method: dict[str, Any]) -> str:
+    """What a method has to be given, in a sentence."""
+    words = [NEEDS[name] for name in method["needs"]]
+    if not words:
+        return "Needs the English model and a target tokenizer alone."
+    return f"Needs {', '.join(words[:-1])}{' and ' if len(words) > 1 else ''}{words[-1]}."
+
+
+def missing(config: InitConfig) -> str:
+    """What has to be given before a configuration can be run, in a sentence; "" if nothing."""
+    names = services.method(config)["missing"]
+    return "".join(f"{label(name)} is needed: {help_text(name)} " for name in names).strip()
+
+
+def model(value: str, disabled: bool) -> str:
+    """Choose the English model: the catalogue's, or any by name or folder."""
     known = {model["name"]: model for model in services.models()}
 
     def title(name: str) -> str:
@@ -117,7 +190,8 @@ def _model(value: str, disabled: bool) -> str:
     return str(chosen)
 
 
-def _language(value: str, disabled: bool) -> str:
+def language(value: str, disabled: bool) -> str:
+    """Choose the new language."""
     known = {language["code"]: language for language in services.languages()}
 
     def title(code: str) -> str:
@@ -172,7 +246,7 @@ def _widget(name: str, value: Any, disabled: bool) -> Any:
 def command(config: InitConfig, out: Path, *, force: bool = False) -> str:
     """The command line that makes the same result; the main parameters always, others if not the default."""
     options = []
-    always = ("source", "target_language", *DIALS)
+    always = {"source", "target_language", *DIALS} & set(_read_by(config.method))
     for name, field in FIELDS.items():
         value, flag = getattr(config, name), "--" + name.replace("_", "-")
         if name not in always and value == field.default:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui import map_data, map_figures, services, state, text
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import WechselError
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ SPACES = {
     "turning": ":material/autorenew: The rotation",
     "model": ":material/memory: The model's embeddings",
 }
+#: Of a result whose spaces were left as they are: before and after would be one picture.
+NOT_ALIGNED = {"static": ":material/grain: The static vectors", "model": SPACES["model"]}
 METHODS = {"pca": "PCA", "umap": "UMAP"}
 SIZES = {str(size): f"{size:,} points" for size in (1_000, 2_000, 5_000, 10_000, 20_000, 50_000)}
 SIZE = "5000"
@@ -38,6 +41,7 @@ class Controls:
     with_pairs: bool
     closer: bool
     view: map_data.View
+    aligned: bool
 
 
 def _one_of(name: str, options: Mapping[str, str], default: str) -> str:
@@ -46,16 +50,19 @@ def _one_of(name: str, options: Mapping[str, str], default: str) -> str:
 
 
 def draw(result: str) -> Controls:
-    """The controls above the figures."""
+    """The controls above the figures; spaces that a result does not have are left out, with the reason."""
+    kept = services.static_space_of(result)
+    spaces = {"aligned": SPACES, "as it is": NOT_ALIGNED, "none": {"model": SPACES["model"]}}[kept]
+    first = next(iter(spaces))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         space = st.segmented_control(
             "Space",
-            list(SPACES),
+            list(spaces),
             required=True,
-            format_func=SPACES.__getitem__,
+            format_func=spaces.__getitem__,
             help="The static space of both languages before and after the alignment; the way between them; the "
             "embedding space of the model, with the new rows.",
-            **state.linked("space", _one_of("space", SPACES, "static"), default="static"),
+            **state.linked("space", _one_of("space", spaces, first), default=first),
         )
         method = _method(str(space))
         size, seed, near, dist = _settings(method)
@@ -79,7 +86,7 @@ def draw(result: str) -> Controls:
             **state.linked("colour", _one_of("colour", map_figures.COLOURS, "language"), default="language"),
         )
     with right:
-        with_pairs = space == "turning" or _pairs(str(space))
+        with_pairs = space == "turning" or (kept == "aligned" and _pairs(str(space)))
         closer = _closer()
     view = map_data.View(result, map_data.digest(result), int(size), seed, method)
     if method == "umap":
@@ -90,7 +97,16 @@ def draw(result: str) -> Controls:
             "out. Up to 10,000 points stay quick.",
             icon=":material/hourglass_top:",
         )
-    return Controls(str(space), str(colour), with_pairs, closer, view)
+    if kept != "aligned":
+        st.caption(_why_not_aligned(result, kept))
+    return Controls(str(space), str(colour), with_pairs, closer, view, kept == "aligned")
+
+
+def _why_not_aligned(result: str, kept: str) -> str:
+    if kept == "as it is":
+        return "The static vectors were left as they are (alignment none), so there is no before, after and rotation."
+    title = services.method(InitConfig.from_dict(services.summary(result)["config"]))["title"]
+    return f"{title} compares no static vectors of both languages, so there is only the space of the model to draw."
 
 
 def _method(space: str) -> str:

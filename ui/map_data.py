@@ -70,7 +70,7 @@ def original(view: View, space: Space) -> VectorSource:
 
 
 def pairs(view: View) -> pd.DataFrame:
-    """Dictionary pairs (see ``map_pairs.dictionary_pairs``)."""
+    """Dictionary pairs (see ``map_pairs.dictionary_pairs``); only for a result with a static space."""
     return _pairs(view.result, view.digest).copy(deep=False)
 
 
@@ -120,11 +120,12 @@ def _points(view: View, space: Space) -> np.ndarray:
 
     from wechsel_core.services import maps
 
-    known = pairs(view)
-    vectors = rows(view, "after")
-    sample = maps.sample_points(len(vectors.target), len(vectors.source), view.size, view.seed)
-    every = np.unique(np.concatenate([sample, known["source"], known["target"]])).astype(np.int64)
-    found = every if space == "model" else vectors.drawable(every)
+    stored = services.stored(view.result)
+    every = maps.sample_points(len(stored.target_texts), len(stored.source_texts), view.size, view.seed)
+    if services.static_space_of(view.result) != "none":
+        known = pairs(view)
+        every = np.unique(np.concatenate([every, known["source"], known["target"]])).astype(np.int64)
+    found = every if space == "model" else rows(view, space).drawable(every)
     found.flags.writeable = False
     return found
 
@@ -261,7 +262,7 @@ def hover_texts(view: View, points: np.ndarray, k: int, tau: float, with_neighbo
         "".join(
             f"<br>{weight:.0%} {text.plotly_label(names[n_target + number])}"
             for number, weight in zip(row, shares, strict=True)
-            if number >= 0 and weight > 0
+            if number >= 0 and weight
         )
         for row, shares in zip(ids, weights, strict=True)
     )

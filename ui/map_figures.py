@@ -102,7 +102,7 @@ def map_figure(
         figure.update_layout(
             coloraxis={
                 "colorscale": SCALE[drawn.theme],
-                "colorbar": {"title": {"text": "Cosine"}, "thickness": 10, "len": 0.6, "outlinewidth": 0},
+                "colorbar": {"title": {"text": "Similarity"}, "thickness": 10, "len": 0.6, "outlinewidth": 0},
             }
         )
     return figure

@@ -187,7 +187,8 @@ def card(
     left, right = st.columns([4, 5], gap="large")
     with left:
         if is_target:
-            widgets.token_card(services.tokens(view.result).iloc[int(row["id"])], k)
+            config = services.summary(view.result)["config"]
+            widgets.token_card(services.tokens(view.result).iloc[int(row["id"])], k, config)
             effective, norm = st.columns(2)
             dials.effective_metric(effective, view.result, int(row["id"]), k, tau)
             link: dict[str, Any] = {"result": view.result, "token": str(row["id"])}
@@ -218,13 +219,7 @@ def card(
             height="auto",
             column_config={
                 "text": st.column_config.TextColumn("English token" if is_target else f"{language} token"),
-                "weight": st.column_config.ProgressColumn(
-                    "Weight",
-                    format="%.3f",
-                    min_value=0,
-                    max_value=1,
-                    help="Share of the English row in the new row, under the dials as they stand.",
-                ),
+                "weight": _weight_column(weights),
                 "id": st.column_config.NumberColumn("Id", format="%d"),
             },
             alt="Tokens of the other language that belong to the open token, with weights",
@@ -234,3 +229,11 @@ def card(
             + ("the English tokens mixed into its row." if is_target else "the new tokens that its row goes into.")
         )
     return norm
+
+
+def _weight_column(weights: np.ndarray) -> Any:
+    """A bar for shares; numbers where a method takes rows away or adds more than one."""
+    label, words = "Weight", "Share of the English row in the new row, under the dials as they stand."
+    if weights.min() < 0 or weights.max() > 1:
+        return st.column_config.NumberColumn(label, format="%.3f", help=f"{words} Below 0 a row is taken away.")
+    return st.column_config.ProgressColumn(label, format="%.3f", min_value=0, max_value=1, help=words)

@@ -129,6 +129,13 @@ def launch(config: TrainConfig, progress: Any = None) -> str:
     return training.launch(config, progress=progress)
 
 
+def arms_of(result_id: str) -> list[str]:
+    """The arms that a result can be trained in."""
+    from wechsel_core.services import training
+
+    return training.arms_of(result_id)
+
+
 def plan_cost(config: TrainConfig) -> dict[str, Any]:
     """Steps, tokens, time, memory and disk of a run before it starts."""
     return _plan_cost(config.to_dict(), config_hash(config.to_dict()))

@@ -107,9 +107,9 @@ def gloss(cut: Segmentation, neighbors: Sequence[pd.DataFrame], surprisals: Sequ
         tint = TINTS[place % len(TINTS)]
         bits = surprisals[place] if surprisals is not None and place < len(surprisals) else math.nan
         rows = list(zip(frame["source_text"], frame["source_token"], frame["weight"], strict=True))
-        mixed = [row for row in rows if row[2] > 0]
+        mixed = [row for row in rows if row[2]]  # a method may take a row away: its share is below 0
         hover = ", ".join(f"{text.visible(words, token)} {weight:.0%}" for words, token, weight in mixed[:HOVERED])
-        lines = "".join(_line(*row) for row in mixed[:GLOSSED]) or _note("random row")
+        lines = "".join(_line(*row) for row in mixed[:GLOSSED]) or _note("no English parts")
         columns.append(
             f'<div role="listitem" title="{_title(hover)}" style="display:flex;flex-direction:column;'
             f"min-width:4.2rem;max-width:11rem;overflow-wrap:anywhere;padding:0.3rem 0.45rem;border-radius:0.4rem;"
@@ -122,7 +122,8 @@ def gloss(cut: Segmentation, neighbors: Sequence[pd.DataFrame], surprisals: Sequ
 
 def _line(words: str, token: str, weight: float) -> str:
     """One English token, larger and darker the more it weighs; never too faint to read."""
-    size, opacity = 0.78 + 0.22 * math.sqrt(weight), 0.7 + 0.3 * math.sqrt(weight)
+    strength = math.sqrt(min(abs(weight), 1.0))
+    size, opacity = 0.78 + 0.22 * strength, 0.7 + 0.3 * strength
     return (
         f'<span style="font-size:{size:.2f}rem;opacity:{opacity:.2f}">{_shown(words, token)} '
         f'<span style="font-size:0.7rem">{weight:.0%}</span></span>'

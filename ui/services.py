@@ -43,6 +43,20 @@ def languages() -> list[dict[str, Any]]:
     return browse.languages()
 
 
+def methods(config: InitConfig | None = None) -> list[dict[str, Any]]:
+    """Every initialisation method and what it needs under the values of a configuration (see the service)."""
+    from wechsel_core.services import methods as service
+
+    return service.methods(config)
+
+
+def method(config: InitConfig) -> dict[str, Any]:
+    """The method of a configuration: name, title, sentence, reference, options, needs, missing, dials."""
+    from wechsel_core.services import methods as service
+
+    return service.described(config)
+
+
 def list_results() -> list[dict[str, Any]]:
     """Results on disk, newest first; never cached, another window may have made one."""
     from wechsel_core.services import results
@@ -94,6 +108,20 @@ def fed_by(result_id: str, source_query: str, top: int, k: int, tau: float) -> p
     from wechsel_core.services import reweight
 
     return reweight.fed_by(stored(result_id), source_query, k, tau, top)
+
+
+def has_dials(result_id: str) -> bool:
+    """Whether k and tau make the weights of a result, so that others can be looked at."""
+    from wechsel_core.services import reweight
+
+    return reweight.has_dials(result_id)
+
+
+def static_space_of(result_id: str) -> str:
+    """'none', 'as it is' or 'aligned': what static space of both languages a result has."""
+    from wechsel_core.services import methods as service
+
+    return service.static_space_of(InitConfig.from_dict(summary(result_id)["config"]))
 
 
 def stored(result_id: str) -> StoredResult:

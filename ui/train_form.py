@@ -28,7 +28,7 @@ GROUPS = {
     "Machine": ("device", "precision", "threads", "gradient_checkpointing", "save_every"),
 }  # fmt: skip
 ARM_WORDS = {
-    "wechsel": "the result's new rows, all other weights copied from the English model",
+    "wechsel": "the result's method: its new rows, all other weights copied from the English model",
     "random": "every weight new, as transformers initialises this architecture (GPT-2 and RoBERTa: a Normal of mean 0 and "
     "standard deviation 0.02): what the others are measured against",
     "transinner": "new embeddings, inner layers copied; the embeddings alone are trained at first",
@@ -89,19 +89,24 @@ def from_address() -> tuple[dict[str, Any], list[str]]:
 # --- what is chosen in the open ----------------------------------------------------------------------------------
 
 
-def arms(*, disabled: bool) -> list[str]:
-    """The arms; at least one, or the usual two."""
-    given = [arm for arm in (state.get("arms") or "").split(",") if arm in ARMS]
+def arms(result: str, *, disabled: bool) -> list[str]:
+    """The arms that the result can be trained in; at least one, or the usual two."""
+    offered = run_services.arms_of(result)
+    given = [arm for arm in (state.get("arms") or "").split(",") if arm in offered]
     chosen = st.pills(
         "Arms",
-        list(ARMS),
+        offered,
         selection_mode="multi",
         disabled=disabled,
         help="What the runs start from. One run an arm and seed; everything else is the same in all of them.",
         **curve_controls.listed("arms", given or DEFAULT_ARMS, DEFAULT_ARMS),
     )
-    kept = [arm for arm in ARMS if arm in chosen]
-    st.caption("  \n".join(f"**{arm}**: {ARM_WORDS[arm]}" for arm in kept))
+    kept = [arm for arm in offered if arm in chosen]
+    words = [f"**{arm}**: {ARM_WORDS[arm]}" for arm in kept]
+    if len(offered) < len(ARMS):
+        left_out = " and ".join(arm for arm in ARMS if arm not in offered)
+        words.append(f"Not offered: {left_out}, which need rows that are the mixtures that the result stores.")
+    st.caption("  \n".join(words))
     return kept
 
 

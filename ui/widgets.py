@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui import state, tables, text
+from ui import dials, services, state, tables, text
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import WechselError
 
 KINDS = {
@@ -16,6 +17,12 @@ KINDS = {
     "copied": "Copied: a special token takes over the English row of the same role unchanged.",
     "fallback": "Fallback: the token has no static vector, so its row is drawn at random around the English mean.",
     "byte piece": "Byte piece: part of a character, copied from the same bytes of the English tokenizer.",
+}
+#: The same of methods whose rows are not the mean of the k nearest; {own} says what the method does.
+OTHER_KINDS = {
+    "mixed": "Mixed: English rows are put together. {own}",
+    "copied": "Copied: an English row is taken over unchanged, that of the same role or of the same token.",
+    "fallback": "Fallback: the row is made of no English row in particular. {own}",
 }
 INITIALISE, NEIGHBOURS = "pages/initialise.py", "pages/neighbours.py"
 
@@ -40,14 +47,44 @@ def moment(iso: str) -> str:
         return iso
 
 
+def kind_meanings(config: dict[str, Any]) -> dict[str, str]:
+    """A sentence on each kind of row, for a result of a configuration."""
+    known = services.method(InitConfig.from_dict(config))
+    if known["dials"]:
+        return {name: words.format(k=config["neighbors"]) for name, words in KINDS.items()}
+    own = f"{known['title']}: {known['sentence']}"
+    return {name: OTHER_KINDS.get(name, words).format(own=own) for name, words in KINDS.items()}
+
+
+def choose_dials(result_id: str) -> tuple[int, float]:
+    """The dials of a result; where it has none, the reason in their place and its own values, which say nothing."""
+    if services.has_dials(result_id):
+        return dials.choose(result_id)
+    st.caption(no_dials(result_id))
+    return dials.own(result_id)
+
+
+def no_dials(result_id: str) -> str:
+    """Why a result has no dials, in a sentence."""
+    config = InitConfig.from_dict(services.summary(result_id)["config"])
+    method = services.method(config)
+    what = f"{config.weighting} weights" if method["dials"] else f"the weights of {method['title']}"
+    return f"No dials here: {what} do not follow from k and tau alone. The result is shown as it was made."
+
+
 def result_name(entry: dict[str, Any]) -> str:
     """One line that tells a result from others."""
     made = "example, came with the lab" if entry["example"] else moment(entry["created"])
-    given = "".join(f" · {name.replace('_', ' ')} {file}" for name, file in entry["given"].items())
-    return (
-        f"{entry['source']} → {entry['target_language']} · {entry['method']} · k {entry['neighbors']}"
-        f" · tau {entry['temperature']:g}{given} · {made}"
-    )
+    parts = [f"{entry['source']} → {entry['target_language']}", entry["method"]]
+    if entry["neighbors"] is not None:
+        parts.append(f"k {entry['neighbors']}")
+    if entry["temperature"] is not None:
+        parts.append(f"tau {entry['temperature']:g}")
+    parts += [f"{name.replace('_', ' ')} {file}" for name, file in entry["given"].items()]
+    parts += [
+        name.replace("_", " ") + ("" if value is True else f" {value}") for name, value in entry["options"].items()
+    ]
+    return " · ".join([*parts, made])
 
 
 def choose_result(results: list[dict[str, Any]]) -> str:
@@ -93,8 +130,9 @@ def summary(manifest: dict[str, Any]) -> None:
         st.warning(text.escape_markdown(warning), icon=":material/warning:")
     if beyond := manifest.get("options_beyond_paper"):
         st.info("Beyond the paper: " + text.escape_markdown(", ".join(beyond)), icon=":material/science:")
-    _counts(manifest["counts"], manifest.get("config", {}).get("neighbors", "k"))
-    _alignment(manifest.get("alignment") or {})
+    _counts(manifest["counts"], kind_meanings(manifest["config"]))
+    if "dictionary" in services.method(InitConfig.from_dict(manifest["config"]))["needs"]:
+        _alignment(manifest.get("alignment") or {})
     with st.expander("Timings", icon=":material/timer:"):
         seconds = manifest.get("timings") or {}
         st.dataframe(
@@ -109,7 +147,7 @@ def summary(manifest: dict[str, Any]) -> None:
         )
 
 
-def _counts(counts: dict[str, int], k: Any) -> None:
+def _counts(counts: dict[str, int], meanings: dict[str, str]) -> None:
     st.subheader("Where the new rows come from", anchor=False)
     total = counts.get("tokens", 0)
     rows = {name: counts.get(name, 0) for name in ("mixed", "copied", "fallback")}
@@ -120,7 +158,7 @@ def _counts(counts: dict[str, int], k: Any) -> None:
             "kind": name.capitalize(),
             "tokens": number,
             "share": number / max(total, 1),
-            "meaning": KINDS[name].format(k=k).split(": ", 1)[1],
+            "meaning": meanings[name].split(": ", 1)[1],
         }
         for name, number in rows.items()
     ]
@@ -140,8 +178,8 @@ def _counts(counts: dict[str, int], k: Any) -> None:
     )
     st.caption(
         f"{total:,} tokens in the new tokenizer, {counts.get('byte_pieces', 0):,} of them pieces of a character; "
-        f"{counts.get('duplicate_rows', 0):,} mixed rows equal another one exactly: "
-        "a word with and without its leading space has one static vector."
+        f"{counts.get('duplicate_rows', 0):,} mixed rows equal another one exactly, most often that of a word with and "
+        "without its leading space."
     )
 
 
@@ -189,8 +227,8 @@ def _alignment(alignment: dict[str, Any]) -> None:
     )
 
 
-def token_card(row: Any, k: Any) -> None:
-    """One target token as text: readable, as stored, and where its row comes from."""
+def token_card(row: Any, k: Any, config: dict[str, Any] | None = None) -> None:
+    """One target token as text: readable, as stored, and where its row comes from under k, in a result of a config."""
     readable, stored = st.columns(2)
     with readable:
         st.caption("Text")
@@ -198,7 +236,7 @@ def token_card(row: Any, k: Any) -> None:
     with stored:
         st.caption(f"Token {row.target_id} as stored")
         st.code(text.code_safe(text.raw(row.token)), language=None, wrap_lines=True)
-    st.write(KINDS[row.kind].format(k=k) if row.kind in KINDS else "")
+    st.write(text.escape_markdown(kind_meanings((config or {}) | {"neighbors": k}).get(row.kind, "")))
 
 
 def token_table(frame: pd.DataFrame, shown: pd.DataFrame, columns: dict[str, Any], name: str, alt: str) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from wechsel_core.errors import ConfigError
@@ -40,6 +41,11 @@ class _Config:
                 names = ", ".join(str(choice) for choice in choices)
                 raise ConfigError(f"{item.name} is {value!r}", f"one of {names}", "choose one of them")
 
+    def _at_least(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        if value is not None and value < least:
+            raise ConfigError(f"{name} is {value}", f"a whole number from {least} up", "correct it")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
@@ -53,13 +59,22 @@ class _Config:
         return cls(**values)
 
 
+#: The initialisation methods: every file of this folder is one, so there is no second list to keep.
+METHODS = tuple(
+    sorted(
+        (path.stem.replace("_", "-") for path in (Path(__file__).parent / "transfer" / "methods").glob("[a-z]*.py")),
+        key=lambda name: (name != "wechsel", name),
+    )
+)
+
+
 @dataclass(frozen=True)
 class InitConfig(_Config):
     """Everything that determines an initialisation."""
 
     source: str = option("pocket-gpt2", "English model: a catalogue name, a hub id, a local folder or a GGUF file.")
     target_language: str = option("fr", "Language code of the new language, such as fr.")
-    method: str = option("wechsel", "Initialisation method.", choices=("wechsel",))
+    method: str = option("wechsel", "Initialisation method.", choices=METHODS)
     neighbors: int = option(10, "k: source tokens mixed into a new row. More brings in less similar ones.")
     temperature: float = option(0.1, "tau: higher evens the weights out, lower lets the nearest neighbour win.")
     seed: int = option(0, "Seed of the fallback rows and of the held-out folds.")
@@ -81,6 +96,32 @@ class InitConfig(_Config):
         choices=("bpe", "unigram", "wordpiece"),
     )
     reduce_dimension: bool = option(False, "Reduce the wider vectors by PCA when the two files differ in dimension.")
+    similarity: str = option(
+        "cosine",
+        "cosine, or csls: beyond the paper, cosine less what hubs are near to anyway.",
+        choices=("cosine", "csls"),
+    )
+    weighting: str = option(
+        "softmax",
+        "softmax, or sparsemax: beyond the paper, far neighbours get weight 0.",
+        choices=("softmax", "sparsemax"),
+    )
+    alignment: str = option(
+        "procrustes",
+        "procrustes: rotate English onto the new language by the dictionary; none: leave both spaces as they are, to "
+        "see what the rotation is worth.",
+        choices=("procrustes", "none"),
+    )
+    dictionary_size: int | None = option(None, "Dictionary pairs to use, drawn by the seed; default: all.")
+    vector_words: int | None = option(None, "Words of each vector file to keep, the most frequent first; default: all.")
+    helper: str | None = option(
+        None, "A model that has the target tokenizer: folder or hub id. Needed by methods that compare its embeddings."
+    )
+    auxiliary_text: str | None = option(
+        None, "Text of the target language to train token vectors on; default: the static vectors are used."
+    )
+    factors: int | None = option(None, "Dimensions of the factorised embeddings; default: a quarter of the model's.")
+    anchors: int = option(64, "Shared tokens that a new row is put together from at most.")
     copy_byte_pieces: bool = option(False, "Beyond the paper: copy incomplete UTF-8 pieces from the same piece.")
     prefer_word_initial: bool = option(False, "Beyond the paper: word-initial tokens mix word-initial tokens only.")
     distinct_texts: bool = option(False, "Beyond the paper: one vote per distinct neighbour text.")
@@ -120,7 +161,11 @@ class InitConfig(_Config):
             raise ConfigError(
                 "vocab_size without a tokenizer corpus", "a corpus to train a tokenizer on", "give tokenizer_corpus too"
             )
-        if self.compat and (self.copy_byte_pieces or self.prefer_word_initial or self.distinct_texts):
+        for name in ("dictionary_size", "vector_words", "factors", "anchors"):
+            self._at_least(name, 1)
+        beyond = (self.copy_byte_pieces, self.prefer_word_initial, self.distinct_texts)
+        variant = (self.similarity, self.weighting, self.alignment) != ("cosine", "softmax", "procrustes")
+        if self.compat and (any(beyond) or variant):
             raise ConfigError(
                 "compat=reference together with an option beyond the paper",
                 "the reference alone",
@@ -192,15 +237,74 @@ class TrainConfig(_Config):
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed is {self.seed}", "a whole number from 0 to 4294967295", "try 0")
 
-    def _at_least(self, name: str, least: int) -> None:
-        value = getattr(self, name)
-        if value is not None and value < least:
-            raise ConfigError(f"{name} is {value}", f"a whole number from {least} up", "correct it")
+
+@dataclass(frozen=True)
+class RaceConfig(_Config):
+    """Everything that determines a race of methods under the same conditions."""
+
+    source: str = option("pocket-gpt2", "English model: a catalogue name, a hub id, a local folder or a GGUF file.")
+    target_language: str = option("fr", "Language code of the new language, such as fr.")
+    methods: str = option(
+        "all",
+        "Contestants, parted by commas: all, ablation, or methods with options, such as "
+        "wechsel,mean,wechsel+similarity=csls. The model from scratch (random) always takes part.",
+    )
+    seeds: str = option("0,1,2", "Seeds, parted by commas; each is a whole race. Fewer than three tell no noise.")
+    text: str | None = option(
+        None, "Text to train on: a file, a folder or a corpus of the catalogue; default: the language's."
+    )
+    held_out: str | None = option(None, "Held-out text; default: documents taken out of the text before anything else.")
+    steps: int = option(100, "Training steps of each contestant; 0 compares the initialisations alone.")
+    eval_every: int | None = option(None, "Steps between two scores; default: ten scores a run.")
+    batch_size: int | None = option(None, "Blocks a step; default: 2,048 tokens small, the paper's at full size.")
+    block_size: int | None = option(None, "Tokens a block; default: the model's longest, 1,024 at most.")
+    learning_rate: float | None = option(None, "Peak learning rate; default: the paper's.")
+    held_out_tokens: int = option(20_000, "Held-out tokens that are scored each time. More is steadier and slower.")
+    helper_steps: int | None = option(
+        None, "Steps that the helper model of CLP and OMP is trained from scratch; default: four times the race's."
+    )
+    target_tokenizer: str | None = option(None, "Folder, hub id or tokenizer.json; default: the catalogue's.")
+    source_vectors: str | None = option(None, "Static vectors of English; default: the catalogue's.")
+    target_vectors: str | None = option(None, "Static vectors of the new language; default: the catalogue's.")
+    dictionary: str | None = option(None, "Bilingual dictionary, English first; default: the catalogue's.")
+    device: str = option("auto", "Where to train.", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int | None = option(None, "CPU threads; default: all cores. Another number rounds sums differently.")
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name, least in (
+            ("steps", 0), ("eval_every", 1), ("batch_size", 1), ("block_size", 8), ("held_out_tokens", 1),
+            ("helper_steps", 1), ("threads", 1),
+        ):  # fmt: skip
+            self._at_least(name, least)
+        if not self.methods.strip(" ,"):
+            raise ConfigError("no method", "all, ablation or a list of methods", "give --methods")
+        if not self.seed_numbers:
+            raise ConfigError(f"seeds are {self.seeds!r}", "different whole numbers parted by commas", "try 0,1,2")
+
+    @property
+    def seed_numbers(self) -> tuple[int, ...]:
+        """The seeds as numbers; none where they cannot be read as different ones."""
+        parts = [part.strip() for part in self.seeds.split(",")]
+        if not all(part.isascii() and part.isdigit() and int(part) < 2**32 for part in parts):
+            return ()
+        numbers = tuple(int(part) for part in parts)
+        return numbers if len(set(numbers)) == len(numbers) else ()
 
 
 def config_hash(values: dict[str, Any]) -> str:
     """SHA-256 of a config's canonical JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def flags(config: _Config) -> list[str]:
+    """The command-line flags that say what differs from a configuration's defaults, by name; a switch has no value."""
+    found = []
+    for item in sorted(dataclasses.fields(config), key=lambda item: item.name):  # type: ignore[arg-type]
+        value = getattr(config, item.name)
+        if value != item.default:
+            found += [f"--{item.name.replace('_', '-')}", *([] if isinstance(value, bool) else [str(value)])]
+    return found
 
 
 def field_help(config: type, name: str) -> str:

@@ -56,6 +56,18 @@ def read_dictionary(path: Path) -> BilingualDictionary:
     return BilingualDictionary(tuple(pairs), Path(path).name, hashlib.sha256(content).hexdigest())
 
 
+def sampled(dictionary: BilingualDictionary, size: int | None, seed: int) -> BilingualDictionary:
+    """As many pairs of a dictionary, drawn by the seed, in file order; all of them where ``size`` is None or more.
+
+    A larger sample of the same seed holds the smaller one.
+    """
+    if size is None or size >= len(dictionary.pairs):
+        return dictionary
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(dictionary.pairs))[:size])
+    digest = hashlib.sha256(f"{dictionary.sha256} {size} of seed {seed}".encode()).hexdigest()
+    return BilingualDictionary(tuple(dictionary.pairs[i] for i in chosen), f"{dictionary.name} ({size} pairs)", digest)
+
+
 @dataclass(frozen=True, eq=False)
 class Coverage:
     """Which pairs both vocabularies know.

@@ -39,6 +39,16 @@ def recorded_runs_dir() -> Path:
     return pocket_dir() / "runs"
 
 
+def races_dir() -> Path:
+    """Races of methods, one folder each."""
+    return home() / "races"
+
+
+def recorded_races_dir() -> Path:
+    """Races that come with the lab, a file each; never written to."""
+    return pocket_dir() / "races"
+
+
 def pocket_dir() -> Path:
     """The bundled pocket tier."""
     return Path(__file__).parent / "pocket" / "data"

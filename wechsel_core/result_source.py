@@ -1,8 +1,9 @@
-"""The English model that a result was made from, opened again."""
+"""The models of a result, opened again: the English one that it was made from, and its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from wechsel_core.assets import resolve
@@ -40,6 +41,30 @@ def open_source(opener: Callable[..., Any], manifest: dict[str, Any], progress: 
     if sha256 is not None and model.weights_sha256() != sha256:
         raise source_changed(config)
     return model
+
+
+def open_own(opener: Callable[..., Any], folder: Path, progress: Progress | None = None) -> Any:
+    """Open the model that a result holds.
+
+    Parameters
+    ----------
+    opener : callable
+        As in ``open_source``.
+    folder : Path
+    progress : callable, optional
+
+    Raises
+    ------
+    OutputError
+        If the result came without its model, as examples do.
+    """
+    if not (folder / "config.json").is_file():
+        raise OutputError(
+            f"{folder} holds a result without its model",
+            "config.json and weights beside it",
+            "run init with its settings",
+        )
+    return opener(folder, progress=progress)
 
 
 def source_changed(config: InitConfig) -> OutputError:

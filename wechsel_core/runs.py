@@ -54,7 +54,9 @@ def new_id(config: TrainConfig) -> str:
     return f"{name}-{config.arm}-s{config.seed}-{config_hash(config.to_dict())[:8]}"
 
 
-def create_run(config: TrainConfig, result: dict[str, Any], versions: dict[str, Any]) -> Path:
+def create_run(
+    config: TrainConfig, result: dict[str, Any], versions: dict[str, Any], place: Path | None = None
+) -> Path:
     """Write the folder of a new run, whole or not at all, in state queued.
 
     Parameters
@@ -64,6 +66,8 @@ def create_run(config: TrainConfig, result: dict[str, Any], versions: dict[str, 
         name, source, target_language, method, kind ("causal" or "masked") and config_hash of the initialisation.
     versions : dict
         Library to version.
+    place : Path, optional
+        Folder of the runs; default: the app's.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def create_run(config: TrainConfig, result: dict[str, Any], versions: dict[str, 
         If a run of this configuration is there, or nothing can be written.
     """
     run_id = new_id(config)
-    folder = paths.runs_dir() / run_id
+    folder = (place or paths.runs_dir()) / run_id
     if folder.exists():
         raise _there(run_id, folder)
     try:

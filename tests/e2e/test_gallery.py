@@ -27,6 +27,7 @@ PAGES = [
     ("neighbours", f"neighbours?{EXAMPLE}&q=supprimer", "Neighbours"),
     ("map", f"map?{EXAMPLE}", "Map"),
     ("sentence", f"sentence?{EXAMPLE}", "Sentence"),
+    ("try_it", f"try_it?{EXAMPLE}", "Try it"),
     ("health", f"health?{EXAMPLE}", "Health"),
     ("compare", "compare?a=pocket-gpt2-fr&b=reweighted&tau=1", "Compare"),
     ("pretraining", f"pretraining?{EXAMPLE}", "Pretraining"),

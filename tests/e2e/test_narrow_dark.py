@@ -102,6 +102,12 @@ FLOWS = {
         r"tau=0\.",
         lambda page: page.get_by_text("tokens of the shared tokenizer").inner_text(),
     ),
+    "try_it": Flow(
+        "try_it?result=tiny",
+        choose_other,
+        rf"result={EXAMPLE}",
+        lambda page: page.get_by_test_id("stSelectbox").first.inner_text(),
+    ),
     "health": Flow("health?result=tiny", choose_other, rf"result={EXAMPLE}", metric("Held-out P@1")),
 }
 

@@ -109,6 +109,57 @@ def test_masked_model_is_judged_at_its_own_places() -> None:
     assert held_out.score(model, batch_size=100).loss < 1e-6
 
 
+def always(token_id: int) -> Any:
+    """A model that says one token everywhere."""
+    import torch
+
+    return model_of(lambda ids: torch.nn.functional.one_hot(torch.full_like(ids, token_id), VOCAB).float())
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 16])
+def test_accuracy_by_hand(batch_size: int) -> None:
+    """Stream a b c END d e END ? ? of 9 predicted tokens: two are the end (1), one is d (13), none is z (35)."""
+    held_out = HeldOutText(letters(), LINES, block_size=4, masked=False)
+    shares = [held_out.score(always(token_id), batch_size=batch_size).accuracy for token_id in (1, 13, 35)]
+    assert shares == [pytest.approx(2 / 9), pytest.approx(1 / 9), 0.0]
+
+
+def test_masked_accuracy_counts_the_hidden_tokens_alone() -> None:
+    held_out = HeldOutText(letters(), ["abcdefghi"] * 60, block_size=11, masked=True)
+    hidden = held_out.labels[held_out.labels != -100]
+    assert held_out.score(always(12)).accuracy == pytest.approx((hidden == 12).mean()) != 0
+
+
+def test_of_equally_likely_tokens_the_lowest_id_counts() -> None:
+    """The uniform model says token 0, which is never predicted; among two likeliest, 1 and 13, it says 1."""
+    import torch
+
+    held_out = HeldOutText(letters(), LINES, block_size=4, masked=False)
+    assert held_out.score(model_of(uniform)).accuracy == 0
+    favourites = torch.zeros(VOCAB)
+    favourites[[1, 13]] = 1.0
+    score = held_out.score(model_of(lambda ids: favourites.expand(*ids.shape, VOCAB)))
+    assert score.accuracy == pytest.approx(2 / 9)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_counting_changes_no_bit_of_the_loss(masked: bool) -> None:
+    """What training records without accuracy equals what ``score`` gives, to the last bit, and one pass does both."""
+    import torch
+
+    table = torch.randn((VOCAB, VOCAB), generator=torch.Generator().manual_seed(0))
+    model = model_of(lambda ids: table[ids])
+    held_out = HeldOutText(letters(), ["abcdefghi"] * 60, block_size=11, masked=masked)
+    n_passes = len(model.modes)
+    score = held_out.score(model, batch_size=4)
+    assert len(model.modes) - n_passes == -(-len(held_out.inputs) // 4)
+    total = held_out.nll_sum(model, batch_size=4)
+    assert score.loss == total / held_out.n_tokens
+    assert score_from_sum(total, held_out.n_tokens, held_out.n_bytes).accuracy is None
+    shares = [held_out.nll_sum(model, batch_size=4, part=part, parts=3) for part in range(3)]
+    assert sum(shares) == pytest.approx(total)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_mode_is_restored(training: bool) -> None:
     """Dropout is off while scoring; a model in training goes on training."""
@@ -145,6 +196,7 @@ def test_unigram_by_hand() -> None:
     score = held_out.score_unigram(np.array([[0, 10, 10, 10, 1]]), vocab_size=12)
     assert score.loss == pytest.approx(3 * math.log(2)) and score.bits_per_byte == pytest.approx(3)
     assert score.perplexity == pytest.approx(8) and (score.n_tokens, score.n_bytes) == (3, 3)
+    assert score.accuracy == pytest.approx(1 / 3), "the most frequent token is a, one of three"
 
 
 def test_unigram_of_unseen_text_is_uniform() -> None:

@@ -18,9 +18,10 @@ import pytest
 from tests.pages.conftest import address, open_page
 from tests.pages.tiny_result import write_tiny_result
 from ui import init_form, services
-from wechsel_core.config import InitConfig
+from wechsel_core.config import METHODS, InitConfig
 from wechsel_core.errors import ModelError
 from wechsel_core.services import initialise as service
+from wechsel_core.transfer.registry import default_options
 from wechsel_core.types import Progress
 
 Calls = list[tuple[InitConfig, Path, bool]]
@@ -74,11 +75,49 @@ def test_empty_home_shows_defaults_and_no_result() -> None:
     assert not app.warning
 
 
-def test_every_field_has_a_widget_with_its_help() -> None:
-    app = open_page("initialise")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_field_that_the_method_reads_has_a_widget_with_its_help(method: str) -> None:
+    app = open_page("initialise", method=method)
     kinds = ("selectbox", "slider", "number_input", "text_input", "toggle")
     widgets = {widget.key.removeprefix("url:"): widget.help for kind in kinds for widget in app.get(kind)}
-    assert widgets == {item.name: item.metadata["help"] for item in dataclasses.fields(InitConfig)}
+    fields = {item.name: item.metadata["help"] for item in dataclasses.fields(InitConfig)}
+    read = default_options(method)
+    assert widgets == {name: words for name, words in fields.items() if name in read}
+    shown = "".join(part.value for part in [*app.markdown, *app.caption]).replace("\\", "").replace("\u2060", "")
+    known = services.method(InitConfig(method=method))
+    assert known["sentence"] in shown and known["reference"] in shown and "Needs " in shown
+
+
+def test_choosing_a_method_keeps_what_applies() -> None:
+    app = open_page("initialise", neighbors="3", target_language="de", seed="4", source_vectors="x.vec")
+    app.selectbox(key="url:method").set_value("mean").run()
+    assert address(app) == {"method": "mean", "target_language": "de", "seed": "4"}
+    assert not app.warning
+    assert "--neighbors" not in command(app) and command(app)[command(app).index("--method") + 1] == "mean"
+    app.selectbox(key="url:method").set_value("wechsel").run()
+    assert address(app) == {"target_language": "de", "seed": "4"} and "--neighbors" in command(app)
+
+
+def test_an_address_with_what_the_method_does_not_read() -> None:
+    app = open_page("initialise", method="mean", neighbors="3", seed="1")
+    assert "does not read neighbors" in app.warning[0].value and not app.error
+    assert address(app) == {"method": "mean", "seed": "1"}
+
+
+def test_what_a_method_cannot_do_without_is_asked_for(calls: Calls) -> None:
+    app = open_page("initialise", method="clp")
+    assert "Helper is needed" in app.info[0].value and app.button(key="initialise:run").disabled
+    app.text_input(key="url:helper").set_value("a/model").run()
+    assert not app.info and not app.button(key="initialise:run").disabled
+    app.button(key="initialise:run").click().run()
+    assert [(config.method, config.helper) for config, _, _ in calls] == [("clp", "a/model")]
+
+
+def test_what_is_needed_depends_on_the_values() -> None:
+    app = open_page("initialise")
+    assert any("a bilingual dictionary" in caption.value for caption in app.caption)
+    app.selectbox(key="url:alignment").set_value("none").run()
+    assert not any("a bilingual dictionary" in caption.value for caption in app.caption)
 
 
 def test_dials_change_command_and_address() -> None:
@@ -123,6 +162,7 @@ def test_address_sets_the_dials() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("method", "nothing"),
         ("neighbors", "0"),
         ("neighbors", "x"),
         ("temperature", "nan"),

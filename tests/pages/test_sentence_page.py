@@ -78,7 +78,7 @@ def test_gloss_shows_the_largest_shares_and_bits() -> None:
     )
     seen = Reader(sentence_view.gloss(cut, [frame, frame.head(0)], [float("nan"), 12.25]))
     words = [text.strip() for text in seen.texts if text.strip()]
-    assert words == ["␣x", "a", "50%", "b", "25%", "c", "15%", "y", "random row", "12.2 bits"]
+    assert words == ["␣x", "a", "50%", "b", "25%", "c", "15%", "y", "no English parts", "12.2 bits"]
     assert seen.titles == ["a 50%, b 25%, c 15%, d 10%", ""]
 
 

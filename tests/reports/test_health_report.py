@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.pages.tiny_result import write_tiny_result
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import OutputError
 from wechsel_core.reports.alignment_findings import alignment_section, dictionary_section
 from wechsel_core.reports.health import GRAVITY, health_report
@@ -150,7 +151,7 @@ def test_hubs_hand_computed() -> None:
     """k = 2 of three stored; the copied and the fallback token do not count. Token 0 stands in three lists, 1 in two,
     2 in one: skewness of (3, 2, 1, 0) is 0."""
     stored = candidates([[0, 1, 3], [0, 2, 3], [1, 0, 3], [3, -1, -1], [-1, -1, -1]], [0, 0, 0, 1, 2])
-    found = by_id(hubs_section(stored, ["a", "b", "c", "d"], 2))
+    found = by_id(hubs_section(stored, ["a", "b", "c", "d"], InitConfig(neighbors=2)))
     assert found["hub_skewness"].value == pytest.approx(0)
     assert found["first_neighbour_hubs"].value == 1
     rows = found["hub_skewness"].details[0].rows
@@ -160,12 +161,12 @@ def test_hubs_hand_computed() -> None:
 def test_one_hub_is_seen() -> None:
     """Every one of 60 tokens has source token 0 first and one of its own second."""
     stored = candidates([[0, i + 1] for i in range(60)], [0] * 60)
-    found = by_id(hubs_section(stored, ["x"] * 200, 2))
+    found = by_id(hubs_section(stored, ["x"] * 200, InitConfig(neighbors=2)))
     assert found["hub_skewness"].state == "poor" and found["first_neighbour_hubs"].state == "poor"
 
 
 def test_nothing_mixed_has_no_hubs() -> None:
-    found = by_id(hubs_section(candidates([[-1, -1]], [2]), ["x"], 2))
+    found = by_id(hubs_section(candidates([[-1, -1]], [2]), ["x"], InitConfig(neighbors=2)))
     assert found["hub_skewness"].value is None and found["first_neighbour_hubs"].state == "unknown"
 
 

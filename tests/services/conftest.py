@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import method_results
 from tests.services.tiny_files import TinyFiles, build_tiny_files
 from wechsel_core.services.initialise import initialise
 
@@ -27,5 +28,15 @@ def made(files: TinyFiles, tmp_path_factory: pytest.TempPathFactory) -> Callable
             cache[key] = tmp_path_factory.mktemp("made") / "result"
             initialise(files.config(model, **changes), cache[key])
         return cache[key]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def made_by(made: Callable[..., Path], files: TinyFiles) -> Callable[..., Path]:
+    """``made_by(name, model)``: a result of a method, or of a variant of WECHSEL."""
+
+    def make(name: str, model: str = "gpt2") -> Path:
+        return made(model, **method_results.changes(files, name, made, model))
 
     return make

@@ -63,7 +63,7 @@ def test_list_is_newest_first_and_passes_over_the_rest(home: Path, files: TinyFi
     assert [entry["id"] for entry in found] == ["second", "first"]
     assert set(found[0]) == {
         "id", "path", "created", "counts", "source", "target_language", "method", "neighbors", "temperature",
-        "example", "given",
+        "example", "given", "options",
     }  # fmt: skip
     assert found[0]["neighbors"] == 3 and found[0]["path"] == str(home / "results" / "second")
     assert found[0]["source"] == str(files.folder / "gpt2") and found[0]["counts"]["copied"] == 1

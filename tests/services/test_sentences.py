@@ -14,12 +14,14 @@ import pytest
 
 from tests.builders import tiny_tokenizer
 from tests.services.rows import load
-from wechsel_core.config import InitConfig
 from wechsel_core.errors import ModelError, OutputError
-from wechsel_core.results import read_manifest
 from wechsel_core.services.reweight import open_stored_in
-from wechsel_core.services.rows import open_source_model
-from wechsel_core.services.sentences import MOST_TOKENS, SentenceModel, open_tokenizers_in
+from wechsel_core.services.sentences import (
+    MOST_TOKENS,
+    SentenceModel,
+    open_sentence_model_in,
+    open_tokenizers_in,
+)
 from wechsel_core.tokenizers.segmentation import count_words, segment
 from wechsel_core.tokenizers.table import token_table
 
@@ -28,13 +30,7 @@ SENTENCE = "le chat rouge est grand — 猫"
 
 
 def model_of(folder: Path) -> SentenceModel:
-    manifest = read_manifest(folder)
-    return SentenceModel(
-        open_source_model(manifest),
-        open_stored_in(folder),
-        open_tokenizers_in(folder),
-        InitConfig.from_dict(manifest["config"]),
-    )
+    return open_sentence_model_in(folder, open_stored_in(folder), open_tokenizers_in(folder))
 
 
 def installed_surprisals(folder: Path, text: str) -> list[float]:

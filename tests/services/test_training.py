@@ -328,3 +328,16 @@ def test_text_sources() -> None:
         assert (entry["needs"] == "") == entry["present"]
     wheel = next(entry for entry in found if entry["tier"] == "wheel" and not entry["present"])
     assert "MB from the Python package index" in wheel["needs"]
+
+
+@pytest.mark.parametrize("arm", ["random-neighbors", "permuted"])
+def test_a_control_of_a_result_that_has_none_is_refused_before_the_start(
+    made_by: Made, config: TrainConfig, arm: str
+) -> None:
+    refused = dataclasses.replace(config, result=str(made_by("focus")), arm=arm)
+    for ask in (training.plan_cost, training.launch):
+        with pytest.raises(ConfigError, match="for a result of method focus"):
+            ask(refused)
+    assert runs.list_runs() == [] and arm not in training.arms_of(refused.result)
+    assert training.plan_cost(dataclasses.replace(refused, arm="transinner"))["steps"] == 40
+    assert arm in training.arms_of(config.result)

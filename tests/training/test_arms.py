@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wechsel_core.config import ARMS
-from wechsel_core.errors import OutputError
+from tests.services.tiny_files import TinyFiles
+from wechsel_core.config import ARMS, InitConfig
+from wechsel_core.errors import ConfigError, OutputError
 from wechsel_core.models.embeddings import vocabulary_names
-from wechsel_core.training.arms import embedding_names, initialisation, start_model
+from wechsel_core.results import read_manifest
+from wechsel_core.services.initialise import initialise
+from wechsel_core.training.arms import arms_of, embedding_names, initialisation, start_model
 
 MODELS = pytest.mark.parametrize("model", ["gpt2", "gpt2-untied", "roberta", "llama-untied"])
 ResultOf = Callable[[str], Path]
@@ -70,10 +73,12 @@ def test_what_is_trained_alone_at_first(result_of: ResultOf, model: str, names: 
 
 
 def test_every_arm_says_where_its_weights_come_from(result_of: ResultOf) -> None:
-    model = start_model(result_of("gpt2"), "wechsel", 0).model
-    sentences = {arm: initialisation(arm, model) for arm in ARMS}
+    folder = result_of("gpt2")
+    model = start_model(folder, "wechsel", 0).model
+    sentences = {arm: initialisation(arm, model, folder) for arm in ARMS}
     assert len(set(sentences.values())) == len(ARMS)
     assert "Normal with mean 0 and standard deviation 0.02" in sentences["random"]
+    assert "the result's method, WECHSEL," in sentences["wechsel"]
 
 
 def test_a_result_without_its_model(result_of: ResultOf, tmp_path: Path) -> None:
@@ -91,3 +96,34 @@ def test_an_english_model_that_changed(result_of: ResultOf, tmp_path: Path) -> N
     assert start_model(tmp_path / "result", "wechsel", 0)  # needs the result alone
     with pytest.raises(OutputError, match="has changed since this result was made"):
         start_model(tmp_path / "result", "permuted", 0)
+
+
+# --- results of other methods ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mean_result(files: TinyFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mean") / "result"
+    initialise(
+        files.config("gpt2", method="mean", source_vectors=None, target_vectors=None, dictionary=None), folder
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize("arm", ["random-neighbors", "permuted"])
+def test_a_control_needs_rows_that_are_mixtures(mean_result: Path, arm: str) -> None:
+    with pytest.raises(ConfigError, match=f"arm {arm} for a result of method mean"):
+        start_model(mean_result, arm, 0)
+
+
+def test_other_arms_work_for_any_method(mean_result: Path) -> None:
+    config = InitConfig.from_dict(read_manifest(mean_result)["config"])
+    assert arms_of(config) == ("wechsel", "random", "transinner", "wechsel-frozen")
+    own = weights(mean_result, "wechsel")
+    rows = own["transformer.wte.weight"]
+    assert np.ptp(rows, axis=0).max() > 0 and len(np.unique(rows, axis=0)) == 2, "the mean, and one special token"
+    drawn = weights(mean_result, "transinner")["transformer.wte.weight"]
+    assert len(np.unique(drawn, axis=0)) == len(drawn)
+    model = start_model(mean_result, "wechsel", 0).model
+    assert "the result's method, Mean," in initialisation("wechsel", model, mean_result)
+    assert "the result's method, Mean," in initialisation("wechsel-frozen", model, mean_result)

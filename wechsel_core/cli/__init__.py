@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from wechsel_core.cli import assets, training, transfer
+from wechsel_core.cli import assets, evaluate, export, race, training, transfer
 from wechsel_core.cli.transfer import init
 from wechsel_core.errors import WechselError
 
@@ -17,8 +17,10 @@ app = typer.Typer(
     add_completion=False, help="WECHSEL Lab: cross-lingual vocabulary transfer.",
     pretty_exceptions_enable=False,
 )  # fmt: skip
+app.command(cls=transfer.InitCommand)(init)
 for _command in (
-    init, transfer.neighbors, transfer.report, training.train, training.compare, assets.doctor,
+    transfer.methods, transfer.neighbors, transfer.report, evaluate.evaluate, export.export, training.train, training.compare,
+    race.race, assets.doctor,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(training.app, name="runs")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from wechsel_core.cli.shared import Json, progress_line, show
 from wechsel_core.config import InitConfig, field_help
@@ -15,6 +16,19 @@ from wechsel_core.config import InitConfig, field_help
 def init_option(name: str, *flags: str) -> Any:
     """A flag of ``init`` with the help text of its config field."""
     return typer.Option(*flags, help=field_help(InitConfig, name))
+
+
+class InitCommand(TyperCommand):
+    """``init``, whose help names every method: the methods are read when help is asked for, which takes a second."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Add a line for each method to the help of ``--method``."""
+        from wechsel_core.services.methods import methods
+
+        option = next(parameter for parameter in self.params if parameter.name == "method")
+        lines = "\n\n".join(f"{known['name']}: {known['sentence']}" for known in methods())
+        option.help = f"{field_help(InitConfig, 'method')}\n\n{lines}"  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 def init(
@@ -34,6 +48,15 @@ def init(
     vocab_size: Annotated[int | None, init_option("vocab_size")] = None,
     tokenizer_kind: Annotated[str, init_option("tokenizer_kind")] = "bpe",
     reduce_dimension: Annotated[bool, init_option("reduce_dimension", "--reduce-dimension")] = False,
+    similarity: Annotated[str, init_option("similarity")] = "cosine",
+    weighting: Annotated[str, init_option("weighting")] = "softmax",
+    alignment: Annotated[str, init_option("alignment")] = "procrustes",
+    dictionary_size: Annotated[int | None, init_option("dictionary_size")] = None,
+    vector_words: Annotated[int | None, init_option("vector_words")] = None,
+    helper: Annotated[str | None, init_option("helper")] = None,
+    auxiliary_text: Annotated[str | None, init_option("auxiliary_text")] = None,
+    factors: Annotated[int | None, init_option("factors")] = None,
+    anchors: Annotated[int, init_option("anchors")] = 64,
     copy_byte_pieces: Annotated[bool, init_option("copy_byte_pieces", "--copy-byte-pieces")] = False,
     prefer_word_initial: Annotated[bool, init_option("prefer_word_initial", "--prefer-word-initial")] = False,
     distinct_texts: Annotated[bool, init_option("distinct_texts", "--distinct-texts")] = False,
@@ -49,6 +72,20 @@ def init(
     with progress_line() as progress:
         manifest = initialise(config, out, force=force, progress=progress)
     show(manifest, _init_text(manifest), as_json)
+
+
+def methods(as_json: Json = False) -> None:
+    """List the initialisation methods: what each does, needs and where it comes from."""
+    from wechsel_core.services.methods import methods as described
+
+    known = described()
+    blocks = [
+        f"{entry['name']}: {entry['title']}\n  {entry['sentence']}\n"
+        f"  Needs: {', '.join(name.replace('_', ' ') for name in entry['needs']) or 'nothing beyond model and tokenizer'}\n"
+        f"  Reference: {entry['reference']}"
+        for entry in known
+    ]
+    show({"methods": known}, "\n\n".join(blocks), as_json)
 
 
 def neighbors(
@@ -74,7 +111,7 @@ def neighbors(
     lines += [
         f"{entry['rank']:>4}  {entry['similarity']:.3f}  {entry['weight']:.3f}  {entry['source_text']!r}"
         for entry in record["neighbors"]
-    ]
+    ] or ["No English tokens: the row is made of none in particular."]
     show(record, "\n".join(lines), as_json)
 
 
@@ -95,15 +132,20 @@ def report(
 
 
 def _init_text(manifest: dict[str, Any]) -> str:
+    from wechsel_core.services.methods import described
+
     counts, alignment = manifest["counts"], manifest["alignment"]
-    held_out = alignment["held_out"]["cosine"]
+    method = described(InitConfig.from_dict(manifest["config"]))
     lines = [
         f"Wrote {manifest['path']} in {sum(manifest['timings'].values()):.1f} s.",
-        f"Rows: {counts['mixed']} mixed, {counts['copied']} copied, {counts['fallback']} fallback"
+        f"{method['title']}: {method['sentence']}",
+        f"Rows: {counts['mixed']} mixed, {counts['copied']} copied, {counts['fallback']} fallback, "
+        f"{counts['byte_pieces_copied']} byte pieces copied"
         f" ({counts['duplicate_rows']} duplicates, {counts['byte_pieces']} byte pieces).",
-        f"Dictionary: {alignment['pairs_usable']} of {alignment['pairs_offered']} pairs usable.",
     ]
-    for name, shares in held_out.items():
+    if alignment:
+        lines.append(f"Dictionary: {alignment['pairs_usable']} of {alignment['pairs_offered']} pairs usable.")
+    for name, shares in (alignment["held_out"]["cosine"] if alignment else {}).items():
         if shares["n"]:
             lines.append(
                 f"Held-out translation, {name} words: P@1 {shares['p_at_1']:.0%}, P@5 {shares['p_at_5']:.0%}"

@@ -1,9 +1,9 @@
-"""Loss, perplexity and bits per byte of causal and masked language models on held-out text."""
+"""Loss, perplexity, bits per byte and token accuracy of causal and masked language models on held-out text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ class HeldOutScore:
     """Scores of one model on one text.
 
     ``loss`` is the mean negative log-likelihood in nats a predicted token; ``bits_per_byte`` the same in bits
-    a UTF-8 byte of the predicted tokens, the figure that stays comparable across tokenizers.
+    a UTF-8 byte of the predicted tokens, the figure that stays comparable across tokenizers. ``accuracy`` is the share
+    of predicted tokens that the model ranks first (of equally likely ones, the token of the lowest id); None where that
+    was not counted.
     """
 
     loss: float
@@ -30,13 +32,15 @@ class HeldOutScore:
     bits_per_byte: float
     n_tokens: int
     n_bytes: int
+    accuracy: float | None = None
 
 
-def score_from_sum(nll_sum: float, n_tokens: int, n_bytes: int) -> HeldOutScore:
-    """Turn a summed negative log-likelihood (nats) into the scores."""
+def score_from_sum(nll_sum: float, n_tokens: int, n_bytes: int, n_right: int | None = None) -> HeldOutScore:
+    """Turn a summed negative log-likelihood (nats), and how many tokens were ranked first, into the scores."""
     loss = nll_sum / n_tokens
     perplexity = math.exp(loss) if loss < 700 else math.inf
-    return HeldOutScore(loss, perplexity, nll_sum / math.log(2) / n_bytes, n_tokens, n_bytes)
+    accuracy = None if n_right is None else n_right / n_tokens
+    return HeldOutScore(loss, perplexity, nll_sum / math.log(2) / n_bytes, n_tokens, n_bytes, accuracy)
 
 
 class HeldOutText:
@@ -74,10 +78,24 @@ class HeldOutText:
 
     def score(self, model: Any, *, batch_size: int = 16) -> HeldOutScore:
         """Score a model (transformers causal or masked LM, in any device and mode; the mode is restored)."""
-        return score_from_sum(self.nll_sum(model, batch_size=batch_size), self.n_tokens, self.n_bytes)
+        n_right = 0
+
+        def count(logits: Any, labels: Any) -> None:
+            nonlocal n_right
+            n_right += int((logits.argmax(-1) == labels).sum().item())
+
+        nll_sum = self.nll_sum(model, batch_size=batch_size, look=count)
+        return score_from_sum(nll_sum, self.n_tokens, self.n_bytes, n_right)
 
     def nll_sum(
-        self, model: Any, *, batch_size: int = 16, part: int = 0, parts: int = 1, forward: Any | None = None
+        self,
+        model: Any,
+        *,
+        batch_size: int = 16,
+        part: int = 0,
+        parts: int = 1,
+        forward: Any | None = None,
+        look: Callable[[Any, Any], None] | None = None,
     ) -> float:
         """Summed negative log-likelihood in nats of one of several equal shares of the text.
 
@@ -91,8 +109,11 @@ class HeldOutText:
             repeats the first batch and leaves it out), which models spread over devices need.
         forward : callable, optional
             What to call in place of ``model``: its wrapped form.
+        look : callable, optional
+            Given the logits (n_predicted, n_tokens) and the right tokens (n_predicted,) of every batch of the share.
         """
         import torch
+        from torch.nn.functional import cross_entropy
 
         device, was_training = model.device, model.training
         model.eval()
@@ -104,14 +125,16 @@ class HeldOutText:
                 start = (number if number < n_batches else 0) * batch_size
                 inputs = torch.from_numpy(self.inputs[start : start + batch_size]).to(device)
                 labels = torch.from_numpy(self.labels[start : start + batch_size]).to(device)
-                loss = self._batch_nll(model, forward or model, inputs, labels)
-                total += loss if number < n_batches else 0.0
+                logits, labels = self._predicted(model, forward or model, inputs, labels)
+                if number < n_batches:
+                    total += float(cross_entropy(logits.float(), labels, reduction="sum").item())
+                    if look:
+                        look(logits, labels)
         model.train(was_training)
         return total
 
-    def _batch_nll(self, model: Any, forward: Any, inputs: Any, labels: Any) -> float:
-        from torch.nn.functional import cross_entropy
-
+    def _predicted(self, model: Any, forward: Any, inputs: Any, labels: Any) -> tuple[Any, Any]:
+        """Logits (n_predicted, n_tokens) at the places that are judged, and the right tokens (n_predicted,)."""
         if self.masked:
             wanted = labels != -100
             with output_at(model, lambda: wanted) as chosen:
@@ -119,12 +142,12 @@ class HeldOutText:
             logits, labels = logits if chosen else logits[wanted], labels[wanted]
         else:
             logits, labels = forward(input_ids=inputs).logits[:, :-1], labels[:, 1:]
-        loss = cross_entropy(logits.reshape(-1, logits.shape[-1]).float(), labels.reshape(-1), reduction="sum")
-        return float(loss.item())
+        return logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
 
     def score_unigram(self, train_blocks: np.ndarray, vocab_size: int) -> HeldOutScore:
         """Score the unigram model of ``train_blocks`` (add-one smoothing): what token counts alone can say."""
         counts = np.bincount(train_blocks[:, 1:].ravel(), minlength=vocab_size) + 1.0
         log_probability = np.log(counts / counts.sum())
         wanted = self.labels[self.labels != -100]
-        return score_from_sum(float(-log_probability[wanted].sum()), self.n_tokens, self.n_bytes)
+        n_right = int((wanted == counts.argmax()).sum())
+        return score_from_sum(float(-log_probability[wanted].sum()), self.n_tokens, self.n_bytes, n_right)

@@ -76,7 +76,7 @@ def nearest_rows(
             block = search.source.block(first, first + TILE_COLUMNS, offered)
             shape = (len(wanted), len(block))
             products = np.matmul(wanted, block.T, out=tile[: shape[0] * shape[1]].reshape(shape))
-            _scan(products, first, numbers, similarities)
+            keep_best(products, first, numbers, similarities)
         search.place(start, numbers, similarities)
 
     a_thread = 4 * (height * width + (height + width) * search.source.dim + 3 * height * k)
@@ -130,10 +130,18 @@ class Search:
 
 
 @numba.njit(cache=True, nogil=True)
-def _scan(
+def keep_best(
     tile: np.ndarray, first: int, numbers: np.ndarray, similarities: np.ndarray
 ) -> None:  # pragma: no cover - compiled
-    """Keep the k best of each row so far. Columns come in rising order, so of equal values the earlier one stays."""
+    """Keep the k best of each row so far; columns come in rising order, so of equal values the earlier one stays.
+
+    Parameters
+    ----------
+    tile : ndarray of float32, shape (n, n_columns)
+        Similarities of columns ``first`` and up.
+    numbers, similarities
+        The best so far, nearest first, changed in place; -1 and -inf where there are fewer.
+    """
     last = numbers.shape[1] - 1
     for row in range(tile.shape[0]):
         worst = similarities[row, last]

@@ -43,13 +43,60 @@ def softmax_weights(similarities: np.ndarray, ids: np.ndarray, *, neighbors: int
     return weights
 
 
+def sparsemax_weights(similarities: np.ndarray, ids: np.ndarray, *, neighbors: int, temperature: float) -> np.ndarray:
+    """Sparsemax of similarity / temperature over the first ``neighbors`` columns: like softmax, but far ones get 0.
+
+    The nearest point of the probability simplex: ``weight = max(score - threshold, 0)``, the threshold being such that
+    the weights sum to 1. Parameters and result are those of ``softmax_weights``.
+
+    References
+    ----------
+    Martins & Astudillo (2016), From Softmax to Sparsemax, ICML, algorithm 1.
+    """
+    weights = np.zeros(similarities.shape, dtype=np.float64)
+    for block in blocks_of(*similarities.shape):
+        taking_part = ids[block, :neighbors] >= 0
+        scores = np.where(taking_part, similarities[block, :neighbors].astype(np.float64) / temperature, -np.inf)
+        weights[block, :neighbors] = sparsemax(scores)
+    return weights
+
+
+def sparsemax(scores: np.ndarray) -> np.ndarray:
+    """Sparsemax of each row.
+
+    Parameters
+    ----------
+    scores : ndarray of float64, shape (n_rows, n)
+        In any order; -inf takes no part.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rows, n)
+        Rows sum to 1, or to 0 where nothing takes part.
+    """
+    falling = -np.sort(-scores, axis=1)  # (n_rows, n)
+    finite = np.isfinite(falling)
+    sums = np.cumsum(np.where(finite, falling, 0.0), axis=1)
+    counts = np.arange(1, scores.shape[1] + 1)
+    # The support is the longest run of scores above the threshold that they would have themselves.
+    support = ((1.0 + counts * np.where(finite, falling, -np.inf) > sums) & finite).sum(axis=1)
+    last = np.maximum(support - 1, 0)[:, None]
+    threshold = (np.take_along_axis(sums, last, axis=1) - 1.0) / np.maximum(support, 1)[:, None]
+    kept = np.isfinite(scores) & (support > 0)[:, None]
+    return np.asarray(np.where(kept, np.maximum(scores - threshold, 0.0), 0.0))
+
+
 def effective_neighbors(weights: np.ndarray) -> np.ndarray:
-    """exp(entropy) of each row of weights: 1 = one neighbour takes all, k = all k alike; 0 without neighbours."""
+    """exp(entropy) of each row of weights: 1 = one neighbour takes all, k = all k alike; 0 without neighbours.
+
+    Weights that do not sum to 1 or that take rows away count by their share of the row's absolute weight.
+    """
     effective = np.zeros(len(weights), dtype=np.float64)
     for block in blocks_of(*weights.shape):
-        some = weights[block]
-        entropy = entr(some).sum(axis=1)
-        effective[block] = np.where(some.sum(axis=1) > 0, np.exp(entropy), 0.0)
+        some = np.abs(weights[block])
+        total = some.sum(axis=1, keepdims=True)
+        shares = np.divide(some, total, out=np.zeros(some.shape, np.float64), where=total > 0)
+        effective[block] = np.where(total[:, 0] > 0, np.exp(entr(shares).sum(axis=1)), 0.0)
     return effective
 
 
@@ -112,7 +159,7 @@ def _mix(matrix: np.ndarray, ids: np.ndarray, weights: np.ndarray, out: np.ndarr
         row[:] = 0
         for place in range(ids.shape[1]):
             weight = weights[token, place]
-            if weight > 0:
+            if weight != 0:
                 source = ids[token, place]
                 for column in range(matrix.shape[1]):
                     row[column] += weight * matrix[source, column]

@@ -151,7 +151,7 @@ def alignment_section(manifest: dict[str, Any]) -> Section:
     """Held-out translation precision, what CSLS adds, and the residual."""
     held_out = (manifest.get("alignment") or {}).get("held_out") or {}
     findings = [_precision(held_out, n) for n in PRECISION]
-    return Section("alignment", "Alignment", (*findings, _csls_gain(held_out), _residual(manifest)))
+    return Section("alignment", "Alignment", (*findings, _csls_gain(held_out, manifest), _residual(manifest)))
 
 
 def _precision(held_out: dict[str, Any], n: int) -> Finding:
@@ -217,9 +217,10 @@ def _precision_table(held_out: dict[str, Any]) -> tuple[Details, ...]:
     return (Details("precision", caption, columns, tuple(rows), "Share"),)
 
 
-def _csls_gain(held_out: dict[str, Any]) -> Finding:
+def _csls_gain(held_out: dict[str, Any], manifest: dict[str, Any]) -> Finding:
     plain, csls = (number(held_out, by, "all", "p_at_1") for by in ("cosine", "csls"))
     gain = csls - plain if plain is not None and csls is not None else None
+    search = "CSLS" if (manifest.get("config") or {}).get("similarity") == "csls" else "plain cosine"
     # Where next to nothing is found there is nothing to gain, and no gain would look like health.
     works = plain is not None and plain >= PRECISION[1].fair
     return Finding(
@@ -228,7 +229,7 @@ def _csls_gain(held_out: dict[str, Any]) -> Finding:
         gain,
         "share",
         CSLS_GAIN.state(gain if works else None),
-        "How much P@1 rises where hubs are corrected for; the transfer itself uses plain cosine. "
+        f"How much P@1 rises where hubs are corrected for; the transfer itself uses {search}. "
         "Not judged where P@1 is poor.",
         CSLS_GAIN.words("share"),
         "Much to gain says that hubs take the place of right neighbours: see Hubs below, and try other vectors.",

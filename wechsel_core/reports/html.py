@@ -71,13 +71,16 @@ def html_page(report: HealthReport) -> str:
 
 def _section(section: Section) -> str:
     findings = "".join(_finding(finding) for finding in section.findings)
-    return f"<section>\n<h2>{_escaped(section.title)}</h2>\n{findings}</section>\n"
+    note = f'<p class="soft">{_escaped(section.note)}</p>\n' if section.note else ""
+    return f"<section>\n<h2>{_escaped(section.title)}</h2>\n{note}{findings}</section>\n"
 
 
 def _finding(finding: Finding) -> str:
     interval = shown_interval(finding)
     beside = f' <span class="soft">{_escaped(interval)}</span>' if interval else ""
-    advice = f"<p{' class=soft' if finding.state == 'good' else ''}>{_escaped(finding.advice)}</p>"
+    advice = (
+        f"<p{' class=soft' if finding.state == 'good' else ''}>{_escaped(finding.advice)}</p>" if finding.advice else ""
+    )
     return (
         f'<article id="{finding.id}">\n<div class="head"><h3>{_escaped(finding.title)}</h3>'
         f'<span><span class="value">{_escaped(shown(finding.value, finding.unit))}</span>{beside}</span>'

@@ -15,6 +15,8 @@ def plain_text(report: HealthReport) -> str:
     lines = [f"{report.result}: {describe(report.config)}", "", *textwrap.wrap(report.verdict, WIDTH)]
     for section in report.sections:
         lines += ["", section.title]
+        if section.note:
+            lines += textwrap.wrap(section.note, WIDTH, initial_indent="  ", subsequent_indent="  ")
         for finding in section.findings:
             word, sign = STATES[finding.state]
             interval = shown_interval(finding)

@@ -61,13 +61,19 @@ class Finding:
     details: tuple[Details, ...] = ()
 
 
+def unjudged(finding: Finding, reason: str) -> Finding:
+    """The figure without a judgement, with the reason in the place of limits and advice."""
+    return dataclasses.replace(finding, state="unknown", thresholds=reason, advice="")
+
+
 @dataclass(frozen=True)
 class Section:
-    """Findings about one step of the method."""
+    """Findings about one step of the method; ``note`` says why there are none where the step is not the method's."""
 
     id: str
     title: str
     findings: tuple[Finding, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wechsel_core.config import InitConfig
 from wechsel_core.numerics.statistics import occurrences, skewness
-from wechsel_core.reports.record import NOT_RECORDED, Cell, Details, Finding, Scale, Section, State, Unit, number
+from wechsel_core.reports.record import (
+    NOT_RECORDED,
+    Cell,
+    Details,
+    Finding,
+    Scale,
+    Section,
+    State,
+    Unit,
+    number,
+    unjudged,
+)
 from wechsel_core.results import Candidates
+from wechsel_core.transfer.registry import method
 from wechsel_core.transfer.result import TokenKind
 
 #: Special tokens, byte pieces and tokens without a vector are a few per cent of any vocabulary.
@@ -34,11 +47,22 @@ LENGTHS = Scale(1.45, 2.5)
 #: Frequent tokens without a vector cost most: their random rows are met in every sentence.
 COVERED = Scale(0.98, 0.90)
 HUBS, FIRST_OF = 20, 10
+#: What the limits above were found with.
+WECHSEL = InitConfig()
 ID_BANDS = (1_000, 5_000, 10_000, 20_000)
 COVERED_IDS = 5_000
 
 
-def rows_section(manifest: dict[str, Any]) -> Section:
+def _looks_for_neighbours(config: InitConfig) -> bool:
+    """Whether a method mixes the k nearest tokens of static space: for others the limits say nothing."""
+    return "neighbors" in method(config.method).options
+
+
+def _not_judged(config: InitConfig) -> str:
+    return f"Not judged for {method(config.method).title}: the limits are those of methods that mix k nearest tokens."
+
+
+def rows_section(manifest: dict[str, Any], config: InitConfig = WECHSEL) -> Section:
     """Shares of rows mixed, copied, fallback, byte pieces, duplicates."""
     counts = manifest.get("counts") or {}
     total = number(counts, "tokens") or 0
@@ -48,7 +72,7 @@ def rows_section(manifest: dict[str, Any]) -> Section:
         return part / whole if part is not None and whole else None
 
     copied = number(counts, "copied")
-    findings = (
+    findings: tuple[Finding, ...] = (
         _share("mixed", "Mixed rows", share("mixed"), MIXED, "Rows that are a weighted mean of English rows.",
                "See fallback and byte pieces: they take the place of mixed rows."),
         Finding("copied", "Copied rows", copied, "tokens", _copied_state(copied),
@@ -56,7 +80,9 @@ def rows_section(manifest: dict[str, Any]) -> Section:
                 "Good from 1, fair at 0.",
                 "Give the target tokenizer the special tokens of the English one, under the same roles."),
         _share("fallback", "Fallback rows", share("fallback"), FALLBACK,
-               "Rows drawn at random, because the token has no static vector.",
+               "Rows drawn at random, because the token has no static vector."
+           if _looks_for_neighbours(config)
+           else "Rows that no English row is mixed into.",
                "Use vectors with character n-grams, or with more words; --copy-byte-pieces spares the byte pieces."),
         _share("byte_pieces", "Byte pieces", share("byte_pieces"), BYTE_PIECES,
                "Tokens that are part of a character; "
@@ -66,6 +92,10 @@ def rows_section(manifest: dict[str, Any]) -> Section:
                "Mixed rows equal to another one, mostly a word with and without its leading space.",
                "--prefer-word-initial tells \"the\" and \" the\" apart."),
     )  # fmt: skip
+    if not _looks_for_neighbours(config):
+        # How many rows are mixed is then the method's own choice.
+        free = ("mixed", "fallback", "duplicates")
+        findings = tuple(unjudged(f, _not_judged(config)) if f.id in free else f for f in findings)
     return Section("rows", "Where the rows come from", findings)
 
 
@@ -79,9 +109,14 @@ def _copied_state(copied: float | None) -> State:
     return "good" if copied else "fair"
 
 
-def hubs_section(candidates: Candidates, source_texts: list[str], k: int) -> Section:
+def hubs_section(candidates: Candidates, source_texts: list[str], config: InitConfig = WECHSEL) -> Section:
     """Which English tokens are most tokens' neighbour, and how uneven that is."""
-    mixed = candidates.ids[candidates.kind == TokenKind.MIXED, :k]
+    is_mixed = candidates.kind == TokenKind.MIXED
+    k, by_rank = config.neighbors, _looks_for_neighbours(config)
+    mixed = candidates.ids[is_mixed, :k] if by_rank else candidates.ids[is_mixed]
+    if not by_rank:  # no k: what has a weight is in the mixture
+        mixed = np.where(candidates.weights[is_mixed] != 0, mixed, -1)
+    lists, nearest = (f"lists of k = {k} neighbours", f"the {k} nearest") if by_rank else ("mixtures", "the parts")
     counts = occurrences(mixed, len(source_texts))
     order = np.argsort(-counts, kind="stable")[:HUBS]
     order = order[counts[order] > 0]
@@ -91,46 +126,46 @@ def hubs_section(candidates: Candidates, source_texts: list[str], k: int) -> Sec
         (source_texts[i], str(i), int(counts[i]), float(counts[i]) / len(mixed)) for i in order
     ]
     columns: dict[str, Unit] = {"English token": "token", "Id": "text", "Tokens": "tokens", "Share": "share"}
-    caption = f"The {len(rows)} largest hubs: of how many new tokens each is among the {k} nearest."
+    caption = f"The {len(rows)} largest hubs: of how many new tokens each is among {nearest}."
     table = (Details("hubs", caption, columns, tuple(rows), "Tokens"),) if rows else ()
-    return Section(
-        "hubs",
-        "Hubs",
-        (
-            Finding(
-                "hub_skewness",
-                "Skewness of neighbour counts",
-                skew,
-                "number",
-                SKEWNESS.state(skew),
-                f"In how many lists of k = {k} neighbours each English token stands, and how uneven that is: 0 is even, a "
-                "large value says that a few tokens are everybody's neighbour.",
-                SKEWNESS.words("number"),
-                "Open the largest hubs below: odd strings (names, pieces of code) point to English vectors with too "
-                "little text; compare with --prefer-word-initial and --distinct-texts.",
-                details=table,
-            ),
-            Finding(
-                "first_neighbour_hubs",
-                "First neighbour is a hub",
-                None if first is None else float(first),
-                "share",
-                FIRST_HUBS.state(None if first is None else float(first)),
-                f"New tokens whose nearest neighbour is one of the {FIRST_OF} largest hubs: their rows look alike "
-                "whatever they mean.",
-                FIRST_HUBS.words("share"),
-                "Check P@1 and the dictionary: where the alignment fails, the same few words come first everywhere.",
-            ),
+    findings = (
+        Finding(
+            "hub_skewness",
+            "Skewness of neighbour counts",
+            skew,
+            "number",
+            SKEWNESS.state(skew),
+            f"In how many {lists} each English token stands, and how uneven that is: 0 is even, a large value says "
+            "that a few tokens are everybody's neighbour.",
+            SKEWNESS.words("number"),
+            "Open the largest hubs below: odd strings (names, pieces of code) point to English vectors with too little "
+            "text; compare with --prefer-word-initial and --distinct-texts.",
+            details=table,
+        ),
+        Finding(
+            "first_neighbour_hubs",
+            "First neighbour is a hub",
+            None if first is None else float(first),
+            "share",
+            FIRST_HUBS.state(None if first is None else float(first)),
+            f"New tokens whose nearest neighbour is one of the {FIRST_OF} largest hubs: their rows look alike whatever "
+            "they mean.",
+            FIRST_HUBS.words("share"),
+            "Check P@1 and the dictionary: where the alignment fails, the same few words come first everywhere.",
         ),
     )
+    if not by_rank:
+        findings = (unjudged(findings[0], _not_judged(config)), unjudged(findings[1], _not_judged(config)))
+    return Section("hubs", "Hubs", findings)
 
 
-def norms_section(manifest: dict[str, Any], tokens: pd.DataFrame) -> Section:
-    """Lengths of the mixed rows against the English ones."""
+def norms_section(manifest: dict[str, Any], tokens: pd.DataFrame, config: InitConfig = WECHSEL) -> Section:
+    """Lengths of the new rows against the English ones: the mixed rows, or all that are not copied where none is."""
     recorded = manifest.get("norms") or {}
     quantiles, source = recorded.get("quantiles") or [], recorded.get("source") or []
     middle = source[quantiles.index(0.5)] if 0.5 in quantiles and len(source) == len(quantiles) else None
-    lengths = tokens.loc[tokens["kind"] == "mixed", "norm"].dropna().to_numpy(np.float64)
+    kind = "mixed" if (tokens["kind"] == "mixed").any() else "fallback"
+    lengths = tokens.loc[tokens["kind"] == kind, "norm"].dropna().to_numpy(np.float64)
     ratio = float(np.median(lengths)) / middle if middle and len(lengths) else None
     rows: tuple[tuple[Cell, ...], ...] = ()
     if middle and len(lengths):
@@ -151,14 +186,23 @@ def norms_section(manifest: dict[str, Any], tokens: pd.DataFrame) -> Section:
                 ratio,
                 "ratio",
                 LENGTHS.state(None if not ratio else max(ratio, 1 / ratio)),
-                "Length of the mixed rows against the English ones. A mean of several rows is shorter than they are; rows far from the model's own lengths give too flat "
-                "or too sharp predictions at first.",
+                f"Length of the {'mixed' if kind == 'mixed' else 'new'} rows against the English ones. A mean of several "
+                "rows is shorter than they are; rows far from the model's own lengths give too flat or too sharp "
+                "predictions at first.",
                 f"Good from {1 / LENGTHS.good:.2f} to {LENGTHS.good:g}, "
                 f"poor below {1 / LENGTHS.fair:.1f} or above {LENGTHS.fair:g}.",
-                "Lower k or tau: fewer, more similar neighbours shorten the mean less." if ratio else NOT_RECORDED,
+                _length_advice(config) if ratio else NOT_RECORDED,
                 details=(Details("norms", caption, columns, rows, "New rows", "English rows"),) if rows else (),
             ),
         ),
+    )
+
+
+def _length_advice(config: InitConfig) -> str:
+    if _looks_for_neighbours(config):
+        return "Lower k or tau: fewer, more similar neighbours shorten the mean less."
+    return (
+        f"{method(config.method).title} makes rows of this length; training has to mend it, or choose another method."
     )
 
 
@@ -166,7 +210,7 @@ def _quantile(q: float) -> str:
     return {0.0: "shortest", 0.5: "median", 1.0: "longest"}.get(q, f"longer than {q:.0%}")
 
 
-def coverage_section(tokens: pd.DataFrame) -> Section:
+def coverage_section(tokens: pd.DataFrame, config: InitConfig = WECHSEL) -> Section:
     """Tokens with a static vector and their nearest similarity, by band of token id."""
     # Special tokens and pieces of a character have no vector whatever the file; they would hide what is missing.
     text = tokens["text"].fillna("")
@@ -192,7 +236,8 @@ def coverage_section(tokens: pd.DataFrame) -> Section:
     }  # fmt: skip
     caption = (
         "A trained tokenizer numbers frequent tokens first, so a band of ids is a band of frequency. Pieces of a "
-        "character and special tokens are left out. Similarity: mean cosine to the nearest English token."
+        f"character and special tokens are left out. Similarity: mean {'CSLS' if config.similarity == 'csls' else 'cosine'} "
+        "to the nearest English token."
     )
     return Section(
         "coverage",

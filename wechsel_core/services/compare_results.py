@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import OutputError
 from wechsel_core.numerics.statistics import overlap, row_norms, total_variation
 from wechsel_core.numerics.weighting import effective_neighbors
 from wechsel_core.services import reweight
 from wechsel_core.services.reweight import StoredResult
 from wechsel_core.services.rows import ModelRows
+from wechsel_core.transfer.registry import default_options
 
+#: What stands for a setting that one side's method does not read.
+NOT_READ = "not read"
 KINDS = ("mixed", "copied", "fallback", "byte piece")
 SIMILARITY_BINS = 40
 
@@ -60,7 +64,8 @@ class Comparison:
     figures : DataFrame
         figure, unit, a, a_from, a_to, b, b_from, b_to, difference.
     similarities : DataFrame
-        from, to, a, b: share of the mixed tokens by cosine to their nearest neighbour.
+        from, to, a, b: share of the mixed tokens by similarity to their nearest neighbour; 0 throughout for a side
+        without mixed tokens.
     tokens : DataFrame
         One row a token that both have, the furthest moved first. total_variation (share of the mixture that
         differs), overlap (Jaccard index of the k neighbours) and, with rows, cosine_distance and difference_norm
@@ -117,7 +122,7 @@ def compare(a: Side, b: Side, rows: tuple[ModelRows, ModelRows] | None = None) -
     weights_a, weights_b = _weights(a), _weights(b)
     tokens = _token_columns(a, b, places_a, places_b, weights_a, weights_b)
     comparable = same_source_tokens(a, b)
-    ids_a, ids_b = a.stored.candidates.ids[:, : a.neighbors], b.stored.candidates.ids[:, : b.neighbors]
+    ids_a, ids_b = _ids(a), _ids(b)
     if comparable:
         tokens["total_variation"] = total_variation(
             ids_a[places_a], weights_a[places_a], ids_b[places_b], weights_b[places_b]
@@ -150,7 +155,9 @@ def neighbor_lists(a: Side, b: Side, target_a: int, target_b: int) -> pd.DataFra
     """
     columns = ["source_id", "source_text", "source_token", "rank", "similarity", "weight"]
     lists = [
-        reweight.token_neighbors(side.stored, target, side.neighbors, side.temperature, side.neighbors)[columns]
+        reweight.token_neighbors(
+            side.stored, target, side.neighbors, side.temperature, side.stored.reach(side.neighbors)
+        )[columns]
         for side, target in ((a, target_a), (b, target_b))
     ]
     names = ["source_id", "source_text", "source_token"]
@@ -165,7 +172,11 @@ def neighbor_lists(a: Side, b: Side, target_a: int, target_b: int) -> pd.DataFra
 
 def _weights(side: Side) -> np.ndarray:
     weights = reweight.weights(side.stored, side.neighbors, side.temperature)
-    return weights[:, : side.neighbors]
+    return weights[:, : side.stored.reach(side.neighbors)]
+
+
+def _ids(side: Side) -> np.ndarray:
+    return side.stored.candidates.ids[:, : side.stored.reach(side.neighbors)]
 
 
 def _matched(a: Side, b: Side) -> tuple[np.ndarray, np.ndarray, str]:
@@ -218,19 +229,21 @@ def _add_rows(tokens: pd.DataFrame, rows_a: np.ndarray, rows_b: np.ndarray) -> N
 
 def _settings(a: Side, b: Side) -> pd.DataFrame:
     left, right = _set(a), _set(b)
-    differ = [name for name in dict.fromkeys([*left, *right]) if left.get(name) != right.get(name)]
-    rows = [(name, _plain(left.get(name)), _plain(right.get(name))) for name in differ]
+    differ = [name for name in dict.fromkeys([*left, *right]) if left.get(name, NOT_READ) != right.get(name, NOT_READ)]
+    rows = [(name, _plain(left.get(name, NOT_READ)), _plain(right.get(name, NOT_READ))) for name in differ]
     return pd.DataFrame(rows, columns=["setting", "a", "b"])
 
 
 def _set(side: Side) -> dict[str, Any]:
-    """The configuration, and what the inputs were: a path may hold another file today."""
+    """The configuration as far as its method reads it, and what the inputs were: a path may hold another file today."""
     inputs = {
         f"{name.replace('_', ' ')} (content)": str(record["sha256"])[:12]
         for name, record in (side.manifest.get("inputs") or {}).items()
         if isinstance(record, dict) and record.get("sha256")
     }
-    return side.config | inputs
+    config = InitConfig.from_dict(side.config)  # an older one lacks fields
+    read = default_options(config.method)
+    return {name: value for name, value in config.to_dict().items() if name in read} | inputs
 
 
 def _plain(value: Any) -> str:
@@ -242,6 +255,8 @@ def _figures(a: Side, b: Side, weights_a: np.ndarray, weights_b: np.ndarray) -> 
     rows = []
     for name, (unit, value, low, high) in left.items():
         _, other, other_low, other_high = right[name]
+        if value is None and other is None:
+            continue
         difference = other - value if value is not None and other is not None else None
         rows.append((name, unit, value, low, high, other, other_low, other_high, difference))
     columns = ["figure", "unit", "a", "a_from", "a_to", "b", "b_from", "b_to", "difference"]
@@ -283,9 +298,11 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def _similarity_shares(a: Side, b: Side) -> pd.DataFrame:
-    edges = np.linspace(0.0, 1.0, SIMILARITY_BINS + 1)
-    shares = []
-    for side in (a, b):
-        values = side.tokens.loc[side.stored.mixed, "similarity"].to_numpy()
-        shares.append(np.histogram(np.clip(values, 0.0, 1.0), edges)[0] / max(len(values), 1))
+    nearest = [side.tokens.loc[side.stored.mixed, "similarity"].to_numpy() for side in (a, b)]
+    # Cosines lie in 0 to 1 nearly always; CSLS and the weights of some methods go beyond.
+    low, high = (
+        float(end) for end in (min(v.min(initial=0.0) for v in nearest), max(v.max(initial=1.0) for v in nearest))
+    )
+    edges = np.linspace(low, high, SIMILARITY_BINS + 1)
+    shares = [np.histogram(values, edges)[0] / max(len(values), 1) for values in nearest]
     return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "a": shares[0], "b": shares[1]})

@@ -6,20 +6,16 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wechsel_core import paths
-from wechsel_core.alignment import DictionaryAlignment
 from wechsel_core.config import InitConfig, config_hash
 from wechsel_core.errors import ConfigError, ModelError, OutputError
-from wechsel_core.numerics.align import rotate
 from wechsel_core.results import (
     STATIC_SPACE,
-    StaticSpace,
     write_manifest,
     write_neighbors,
     write_static_space,
@@ -28,11 +24,11 @@ from wechsel_core.results import (
 from wechsel_core.services.folders import check_place, new_folder
 from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.manifest import build_manifest
+from wechsel_core.services.materials import Prepared, prepare
 from wechsel_core.services.row_notes import RowNotes, norms_of
-from wechsel_core.services.static_space import make_static_space
-from wechsel_core.transfer.result import TransferPlan, row_blocks
-from wechsel_core.transfer.roles import byte_copies, equal_string_copies, neighbor_candidates, special_copies
-from wechsel_core.transfer.wechsel import REFERENCE_SEED, plan_transfer
+from wechsel_core.transfer.method import Initialisation, Materials
+from wechsel_core.transfer.registry import method
+from wechsel_core.transfer.wechsel import REFERENCE_SEED
 from wechsel_core.types import Progress, TokenTable
 
 _WRITING = "Mixing rows and writing the model"
@@ -44,8 +40,20 @@ def default_out(config: InitConfig) -> Path:
     return paths.results_dir() / f"{source}-{config.target_language}-{config_hash(config.to_dict())[:8]}"
 
 
+def plan_by_method(materials: Materials) -> Initialisation:
+    """Let the method of a configuration plan its rows."""
+    return method(materials.config.method).initialise(materials)
+
+
 def initialise(
-    config: InitConfig, out: Path, *, force: bool = False, progress: Progress | None = None
+    config: InitConfig,
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    opening: Callable[[InitConfig, Progress], TransferInputs] = open_inputs,
+    preparing: Callable[..., Prepared] = prepare,
+    planning: Callable[[Materials], Initialisation] = plan_by_method,
 ) -> dict[str, Any]:
     """Initialise a model in the target language and write it to a folder.
 
@@ -59,6 +67,9 @@ def initialise(
         Replace a folder that holds an earlier result; anything else is never replaced.
     progress : callable, optional
         Told the share done and the step; an exception that it raises cancels without a trace.
+    opening, preparing, planning : callable
+        In the place of ``open_inputs``, ``prepare`` and ``plan_by_method``: who makes many results keeps what they
+        share.
 
     Returns
     -------
@@ -74,7 +85,7 @@ def initialise(
     tell = progress or (lambda share, step: None)
     check_place(out, force=force)
     timer = Timer()
-    inputs = open_inputs(config, tell)
+    inputs = opening(config, tell)
     timer.lap("load")
     tell(0.35, "Reading both vocabularies")
     from wechsel_core.models import Transplant
@@ -85,20 +96,27 @@ def initialise(
     _check_room(out, model.n_bytes)
     source_norms = _checked_norms(config, tables[0], inputs.source)
     timer.lap("vocabularies")
-    made = transfer_from_objects(inputs, *tables, config, tell, timer)
+    prepared = preparing(inputs, *tables, config, tell)
+    space = prepared.space
+    timer.lap("static space" if space else "materials")
+    tell(0.6, "Finding neighbours" if space else "Planning the rows")
+    made = planning(prepared.materials)
+    plan = made.plan
+    timer.lap("neighbours")
     with new_folder(out, force=force) as partial:
         tell(0.8, _WRITING)
-        notes = RowNotes(made.plan.kind)
-        mixing = _mixing(inputs.source.skeleton.rows, len(tables[0]), made.plan, config, notes)
+        notes = RowNotes(plan.kind)
+        mixing = _mixing(inputs.source.skeleton.rows, len(tables[0]), made, config, notes)
         model.write(partial, inputs.target_tokenizer, mixing, lambda share: tell(0.8 + 0.1 * share, _WRITING))
         timer.lap("model")
         tell(0.9, "Writing the result")
-        write_neighbors(partial, made.plan, *tables)
-        write_tokens(partial, made.plan, *tables, notes.norms)
-        write_static_space(partial / STATIC_SPACE, made.space)
+        write_neighbors(partial, plan, *tables)
+        write_tokens(partial, plan, *tables, notes.norms)
+        if space is not None:
+            write_static_space(partial / STATIC_SPACE, space)
         timer.lap("tables")
         tell(0.95, "Noting what went in")  # hashes every input
-        manifest = build_manifest(config, inputs, made.aligned, made.plan, tables[1], source_norms, notes, made.mode)
+        manifest = build_manifest(config, inputs, prepared, plan, tables[1], source_norms, notes)
         timer.lap("hashes")
         manifest["timings"] = timer.seconds
         write_manifest(partial, manifest)
@@ -106,74 +124,17 @@ def initialise(
     return {**manifest, "path": str(out)}
 
 
-@dataclass(frozen=True, eq=False)
-class Transferred:
-    """A transfer before its rows are made: who mixes whom, and how that was found."""
-
-    plan: TransferPlan
-    aligned: DictionaryAlignment
-    mode: str
-    space: StaticSpace
-
-
-def transfer_from_objects(
-    inputs: TransferInputs,
-    source_table: TokenTable,
-    target_table: TokenTable,
-    config: InitConfig,
-    tell: Progress,
-    timer: Timer,
-) -> Transferred:
-    """Align and find neighbours, with everything opened already."""
-    aligned, mode, space = make_static_space(inputs, config, source_table, target_table, tell)
-    source_subwords = rotate(space.source, space.rotation)
-    timer.lap("static space")
-    tell(0.6, "Finding neighbours")
-    plan = _plan(config, source_table, target_table, source_subwords, space.target)
-    timer.lap("neighbours")
-    return Transferred(plan, aligned, mode, space)
-
-
 def _mixing(
-    rows: Mapping[str, Any], n_source: int, plan: TransferPlan, config: InitConfig, notes: RowNotes
+    rows: Mapping[str, Any], n_source: int, made: Initialisation, config: InitConfig, notes: RowNotes
 ) -> Callable[[str], Iterable[np.ndarray]]:
     """The new rows of each part of the vocabulary, mixed while they are asked for; input rows are noted."""
-    legacy = config.compat == "reference"
-    seed = REFERENCE_SEED if legacy else config.seed
+    seed = REFERENCE_SEED if config.compat == "reference" else config.seed
 
     def new_rows(part: str) -> Iterable[np.ndarray]:
-        blocks = row_blocks(rows[part].first(n_source), plan, seed=seed, legacy=legacy)
+        blocks = made.rows(rows[part].first(n_source), seed)
         return notes.taking(blocks) if part == "input" else blocks
 
     return new_rows
-
-
-def _plan(
-    config: InitConfig,
-    source: TokenTable,
-    target: TokenTable,
-    source_subwords: np.ndarray,
-    target_subwords: np.ndarray,
-) -> TransferPlan:
-    from wechsel_core.torch_similarity import best_nearest_rows
-
-    common: dict[str, Any] = {
-        "neighbors": config.neighbors,
-        "temperature": config.temperature,
-        "compat": config.compat,
-        "nearest": best_nearest_rows(),
-    }
-    if config.compat == "reference":
-        common["copies"] = equal_string_copies(source, target)
-    else:
-        common["copies"] = special_copies(source, target)
-        common["candidates"] = neighbor_candidates(source, distinct_texts=config.distinct_texts)
-        if config.copy_byte_pieces:
-            common["byte_copies"] = byte_copies(source, target)
-        if config.prefer_word_initial:
-            common["source_groups"] = source.word_initial.astype(np.int8)
-            common["target_groups"] = target.word_initial.astype(np.int8)
-    return plan_transfer(source_subwords, target_subwords, **common)
 
 
 def _checked_norms(config: InitConfig, table: TokenTable, source: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +10,28 @@ from typing import Any
 
 from wechsel_core import catalogue
 from wechsel_core.assets import resolve
-from wechsel_core.config import InitConfig
-from wechsel_core.dictionaries import read_dictionary
-from wechsel_core.errors import InputError, TokenizerError, VectorFileError
+from wechsel_core.config import InitConfig, field_help
+from wechsel_core.dictionaries import read_dictionary, sampled
+from wechsel_core.errors import ConfigError, InputError, TextError, TokenizerError, VectorFileError
+from wechsel_core.transfer.method import Need
+from wechsel_core.transfer.registry import check_options, method
 from wechsel_core.types import BilingualDictionary, Progress
 from wechsel_core.vectors.base import StaticVectors
+from wechsel_core.vectors.first_words import first_words
 
 SOURCE_LANGUAGE = "en"
 
 
 @dataclass(frozen=True, eq=False)
 class TransferInputs:
-    """Everything that one initialisation works on, opened and checked."""
+    """Everything that one initialisation works on, opened and checked; what its method does not need is None."""
 
     source: Any  # models.Checkpoint
     target_tokenizer: Any
-    source_vectors: StaticVectors
-    target_vectors: StaticVectors
-    dictionary: BilingualDictionary
+    source_vectors: StaticVectors | None = None
+    target_vectors: StaticVectors | None = None
+    dictionary: BilingualDictionary | None = None
+    helper: Any = None  # models.Checkpoint
 
 
 def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str | None = None) -> str:
@@ -50,21 +55,74 @@ def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str |
 
 
 def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
-    """Open all inputs of a configuration, cheapest checks first, so that a slip shows before a long load."""
+    """Open what the method of a configuration needs, cheapest checks first, so that a slip shows before a long load.
+
+    Raises
+    ------
+    InputError
+        One of its subclasses: an option that the method does not read, something that it needs and is not given, or
+        an input that cannot be used.
+    """
     from wechsel_core.models import open_checkpoint
 
-    dictionary_name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
-    dictionary = read_dictionary(Path(resolve("dictionary", dictionary_name, progress)))
-    progress(0.05, "Opening the static vectors")
-    source_vectors = _open_vectors(config.source_vectors, SOURCE_LANGUAGE, "source vectors", progress)
-    target_vectors = _open_vectors(config.target_vectors, config.target_language, "target vectors", progress)
-    if source_vectors.dim != target_vectors.dim:
-        source_vectors, target_vectors = _same_dimension(source_vectors, target_vectors, config.reduce_dimension)
+    check_options(config)
+    needs = method(config.method).needs(config)
+    _check_given(config, needs)
+    opened: dict[str, Any] = {}
+    if "dictionary" in needs:
+        name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
+        opened["dictionary"] = sampled(
+            read_dictionary(Path(resolve("dictionary", name, progress))), config.dictionary_size, config.seed
+        )
+    progress(0.05, "Opening what the method needs")
+    languages = {"source_vectors": SOURCE_LANGUAGE, "target_vectors": config.target_language}
+    for name, language in languages.items():
+        if name in needs:
+            opened[name] = _open_vectors(getattr(config, name), language, name.replace("_", " "), progress)
+            if config.vector_words is not None:
+                opened[name] = first_words(opened[name], config.vector_words)
+    if languages.keys() <= opened.keys() and opened["source_vectors"].dim != opened["target_vectors"].dim:
+        opened["source_vectors"], opened["target_vectors"] = _same_dimension(
+            opened["source_vectors"], opened["target_vectors"], config.reduce_dimension
+        )
     progress(0.1, f"Loading {config.source}")
     source = open_checkpoint(resolve("model", config.source, progress), progress=progress)
     progress(0.3, "Preparing the target tokenizer")
     tokenizer = _target_tokenizer(config, source, progress)
-    return TransferInputs(source, tokenizer, source_vectors, target_vectors, dictionary)
+    if "helper" in needs:
+        opened["helper"] = _open_helper(str(config.helper), tokenizer, progress)
+    return TransferInputs(source, tokenizer, **opened)
+
+
+def _check_given(config: InitConfig, needs: frozenset[Need]) -> None:
+    """What a method needs and the catalogue has no default for has to be given."""
+    for name in ("helper", "auxiliary_text"):
+        if name in needs and getattr(config, name) is None:
+            raise ConfigError(
+                f"method {config.method} without a {name.replace('_', ' ')}",
+                field_help(InitConfig, name),
+                f"give --{name.replace('_', '-')} or choose another method",
+            )
+    if config.auxiliary_text is not None and not Path(config.auxiliary_text).exists():
+        raise TextError(
+            f"no text at {config.auxiliary_text}", "a UTF-8 text file or a folder of them", "check the path"
+        )
+
+
+def _open_helper(name: str, tokenizer: Any, progress: Progress) -> Any:
+    """A helper model; it must have the target tokenizer, token by token."""
+    from wechsel_core.models import open_checkpoint
+
+    helper = open_checkpoint(resolve("model", name, progress), progress=progress)
+    theirs, ours = helper.tokenizer.get_vocab(), tokenizer.get_vocab()
+    if theirs != ours:
+        shared = sum(ours.get(token) == number for token, number in theirs.items())
+        raise TokenizerError(
+            f"the helper {name} has another tokenizer ({shared} of {len(ours)} tokens have the same id)",
+            "a model with the target tokenizer",
+            "train one with it, or give its tokenizer as --target-tokenizer",
+        )
+    return helper
 
 
 def _open_vectors(given: str | None, language: str, wanted: str, progress: Progress) -> StaticVectors:
@@ -136,9 +194,8 @@ def corpus_lines(path: Path) -> Iterable[str]:
     TokenizerError
         If there is no text, or it is not UTF-8.
     """
-    files = sorted(path.glob("**/*.txt")) if path.is_dir() else [path]
     lines: list[str] = []
-    for file in files:
+    for file in _text_files(path):
         try:
             lines += [line for line in file.read_text("utf-8").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
@@ -150,3 +207,15 @@ def corpus_lines(path: Path) -> Iterable[str]:
     if not lines:
         raise TokenizerError(f"{path} holds no text", "a text file or a folder of .txt files", "check the path")
     return lines
+
+
+def text_sha256(path: Path) -> str:
+    """Hash of a text file, or of all .txt files of a folder in order of name."""
+    digest = hashlib.sha256()
+    for file in _text_files(path):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _text_files(path: Path) -> list[Path]:
+    return sorted(path.glob("**/*.txt")) if path.is_dir() else [path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from wechsel_core.dictionaries import read_dictionary, variants
 from wechsel_core.results import read_manifest
 from wechsel_core.services.inputs import default_name
 from wechsel_core.services.maps import MapRows, Space, script_of
+from wechsel_core.services.methods import takes_dictionary
 from wechsel_core.services.results import result_folder
 
 MOST_PAIRS = 200
@@ -23,6 +24,8 @@ UNSPACED = {"Chinese", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Burmese"
 
 def dictionary_pairs(result_id: str, table: pd.DataFrame, rows: MapRows, limit: int = MOST_PAIRS) -> pd.DataFrame:
     """Pairs of the result's dictionary of which both words are a token with a static vector, the frequent first.
+
+    None where the result was made without a dictionary.
 
     Parameters
     ----------
@@ -40,13 +43,15 @@ def dictionary_pairs(result_id: str, table: pd.DataFrame, rows: MapRows, limit: 
         two unit vectors in the original space, 0 for one direction, 1.41 for unrelated ones.
     """
     config = InitConfig.from_dict(read_manifest(result_folder(result_id))["config"])
-    name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
-    dictionary = read_dictionary(Path(resolve("dictionary", name)))
+    offered: Sequence[tuple[str, str]] = ()
+    if takes_dictionary(config):
+        name = config.dictionary or default_name("dictionary", config.target_language, "dictionary")
+        offered = read_dictionary(Path(resolve("dictionary", name))).pairs
     n_target = len(rows.target)
     words = {"target": _words(table.iloc[:n_target], 0), "source": _words(table.iloc[n_target:], n_target)}
     found = [
         (source, target)
-        for english, other in dictionary.pairs
+        for english, other in offered
         if (source := _token(english, words["source"])) is not None
         and (target := _token(other, words["target"])) is not None
     ]

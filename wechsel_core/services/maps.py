@@ -319,12 +319,12 @@ def neighbors_of(
     known, n_target = stored.candidates, len(stored.target_texts)
     if point < n_target:
         shares = weights(stored, neighbors, temperature, np.array([point]))[0]
-        taken = np.flatnonzero(shares > 0)[:count]
+        taken = np.flatnonzero(shares)[:count]
         return known.ids[point, taken].astype(np.int64) + n_target, shares[taken]
-    rows, places = np.nonzero(known.ids[:, :neighbors] == point - n_target)
+    rows, places = np.nonzero(known.ids[:, : stored.reach(neighbors)] == point - n_target)
     shares = weights(stored, neighbors, temperature, rows)[np.arange(len(rows)), places]
-    order = np.argsort(-shares, kind="stable")[:count]
-    order = order[shares[order] > 0]
+    order = np.argsort(-np.abs(shares), kind="stable")[:count]
+    order = order[shares[order] != 0]
     return rows[order].astype(np.int64), shares[order]
 
 

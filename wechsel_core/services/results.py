@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from wechsel_core import paths
-from wechsel_core.errors import InputError, OutputError
+from wechsel_core.config import InitConfig
+from wechsel_core.errors import ConfigError, InputError, OutputError
 from wechsel_core.results import NEIGHBORS, SOURCE_TOKENS, TOKENS, read_manifest, read_table
+from wechsel_core.transfer.registry import default_options
 
 #: Inputs that a person may give in place of the catalogue's: results may differ in these alone.
-_GIVEN = ("source_vectors", "target_vectors", "dictionary", "target_tokenizer", "tokenizer_corpus")
+_GIVEN = (
+    "source_vectors", "target_vectors", "dictionary", "target_tokenizer", "tokenizer_corpus", "helper",
+    "auxiliary_text",
+)  # fmt: skip
+#: What is told of a result in any case.
+_ALWAYS = ("source", "target_language", "method", "neighbors", "temperature")
 
 
 def result_folder(result_id: str) -> Path:
@@ -32,7 +40,10 @@ def result_folder(result_id: str) -> Path:
 
 
 def list_results() -> list[dict[str, Any]]:
-    """All results of the app, newest first, then the examples; folders without a readable result are passed over."""
+    """All results of the app, newest first, then the examples; folders without a readable result are passed over.
+
+    ``neighbors`` and ``temperature`` are None where the method does not read them.
+    """
     own = _results_in(paths.results_dir())
     taken = {entry["id"] for entry in own}
     examples = [entry for entry in _results_in(paths.examples_dir()) if entry["id"] not in taken]
@@ -53,12 +64,22 @@ def _results_in(root: Path) -> list[dict[str, Any]]:
                 "created": manifest["created"],
                 "counts": manifest["counts"],
                 "given": {name: Path(config[name]).name for name in _GIVEN if config.get(name)},
-                **{name: config[name] for name in ("source", "target_language", "method", "neighbors", "temperature")},
+                "options": _options(config),
+                **{name: config[name] for name in _ALWAYS},
+                **{
+                    name: None for name in ("neighbors", "temperature") if name not in default_options(config["method"])
+                },
             }
-        except (OutputError, KeyError, TypeError):
+        except (ConfigError, OutputError, KeyError, TypeError):
             continue
         found.append(entry)
     return sorted(found, key=lambda entry: (entry["created"], entry["id"]), reverse=True)
+
+
+def _options(config: dict[str, Any]) -> dict[str, Any]:
+    """Options that are not at their default: results of one method may differ in these alone."""
+    usual = {item.name: item.default for item in dataclasses.fields(InitConfig) if item.name not in (*_ALWAYS, *_GIVEN)}
+    return {name: config[name] for name, default in usual.items() if config.get(name, default) != default}
 
 
 def summary(result_id: str) -> dict[str, Any]:

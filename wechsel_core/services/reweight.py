@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import ConfigError
 from wechsel_core.numerics.weighting import effective_neighbors, mix_rows, softmax_weights
 from wechsel_core.results import (
@@ -19,6 +20,7 @@ from wechsel_core.results import (
     read_manifest,
     read_table,
 )
+from wechsel_core.services import methods
 from wechsel_core.services.results import result_folder
 from wechsel_core.services.rows import ModelRows
 from wechsel_core.transfer.result import TokenKind
@@ -38,6 +40,8 @@ class StoredResult:
         The result's own k.
     temperature : float
         The result's own tau.
+    dials : bool
+        Whether k and tau make its weights; without, it is only looked at under its own, which say nothing then.
     """
 
     candidates: Candidates
@@ -47,6 +51,11 @@ class StoredResult:
     target_tokens: np.ndarray
     neighbors: int
     temperature: float
+    dials: bool = True
+
+    def reach(self, neighbors: int) -> int:
+        """How many of the stored candidates may have a weight: k, or all where no k was chosen."""
+        return neighbors if self.dials else self.candidates.ids.shape[1]
 
     @property
     def mixed(self) -> np.ndarray:
@@ -63,7 +72,7 @@ class TokenWeights:
     effective : ndarray of float32, shape (n_target_tokens,)
         exp(entropy) of the weights; 0 for a fallback token.
     top : ndarray of float32, shape (n_target_tokens,)
-        Weight of the nearest neighbour; 0 for a fallback token.
+        Weight of the nearest neighbour; 0 for a fallback token. Below 0 where a method takes rows away.
     """
 
     effective: np.ndarray
@@ -77,6 +86,17 @@ class RowNorm:
     norm: float
     source_median: float
     percentile: float  #: share of source rows that are shorter, 0 to 100
+
+
+def has_dials(result_id: str) -> bool:
+    """Whether k and tau make the weights of a result, so that others can be looked at.
+
+    Raises
+    ------
+    OutputError
+        If there is no such result.
+    """
+    return methods.has_dials(InitConfig.from_dict(read_manifest(result_folder(result_id))["config"]))
 
 
 def open_stored(result_id: str) -> StoredResult:
@@ -108,6 +128,7 @@ def open_stored_in(folder: Path) -> StoredResult:
         _words(target["token"]),
         int(config["neighbors"]),
         float(config["temperature"]),
+        methods.has_dials(InitConfig.from_dict(config)),
     )
 
 
@@ -139,13 +160,19 @@ def weights(
     Raises
     ------
     ConfigError
-        If a dial is out of range.
+        If a dial is out of range, or the result has none.
     """
     if neighbors < 1 or not (np.isfinite(temperature) and temperature > 0):
         raise ConfigError(f"k {neighbors} and tau {temperature:g}", "k from 1 and tau above 0", "try 10 and 0.1")
     candidates = stored.candidates
     if (neighbors, temperature) == (stored.neighbors, stored.temperature):
         return candidates.weights[rows]
+    if not stored.dials:
+        raise ConfigError(
+            f"k {neighbors} and tau {temperature:g} for a result whose weights do not follow from them",
+            "a result of method wechsel with softmax weights",
+            "look at it as it was made",
+        )
     # Copied tokens and byte pieces have one candidate, which keeps weight 1 whatever the dials.
     return softmax_weights(
         candidates.similarities[rows], candidates.ids[rows], neighbors=neighbors, temperature=temperature
@@ -154,7 +181,7 @@ def weights(
 
 def token_weights(stored: StoredResult, neighbors: int, temperature: float) -> TokenWeights:
     """Effective number of neighbours and top weight of every token."""
-    values = weights(stored, neighbors, temperature)[:, :neighbors]
+    values = weights(stored, neighbors, temperature)[:, : stored.reach(neighbors)]
     effective = effective_neighbors(values).astype(np.float32)
     top = values[:, 0].astype(np.float32) if values.shape[1] else np.zeros(len(values), np.float32)
     effective.flags.writeable = top.flags.writeable = False
@@ -187,7 +214,7 @@ def token_neighbors(stored: StoredResult, target_id: int, neighbors: int, temper
 
 
 def fed_by(stored: StoredResult, source_query: str, neighbors: int, temperature: float, top: int) -> pd.DataFrame:
-    """The target tokens that a source token goes into, by falling weight.
+    """The target tokens that a source token goes into, by falling size of its weight, which may be below 0.
 
     ``source_query`` is the text of a source token, white space at its ends ignored, or its vocabulary string.
     Columns: target_id, target_token, target_text, similarity, weight.
@@ -195,15 +222,15 @@ def fed_by(stored: StoredResult, source_query: str, neighbors: int, temperature:
     wanted = source_query.strip()
     ids = [i for i, text in enumerate(stored.source_texts) if wanted and text.strip() == wanted]
     ids = ids or np.flatnonzero(stored.source_tokens == source_query).tolist()
-    tokens, places = np.nonzero(np.isin(stored.candidates.ids[:, :neighbors], ids))
+    tokens, places = np.nonzero(np.isin(stored.candidates.ids[:, : stored.reach(neighbors)], ids))
     # Both " the" and "the" may feed one target token: their weights add up.
     fed, group = np.unique(tokens, return_inverse=True)
     similarity = np.full(len(fed), -np.inf, dtype=np.float32)
     np.maximum.at(similarity, group, stored.candidates.similarities[tokens, places])
     shares = weights(stored, neighbors, temperature, fed)[group, places]
     weight = np.bincount(group, shares, minlength=len(fed)).astype(np.float32)
-    order = np.argsort(-weight, kind="stable")
-    order = order[weight[order] > 0][:top]
+    order = np.argsort(-np.abs(weight), kind="stable")
+    order = order[weight[order] != 0][:top]
     return pd.DataFrame(
         {
             "target_id": fed[order],
@@ -228,7 +255,7 @@ def row_norm(
 ) -> RowNorm:
     """Length of one token's row under other dials; ``source_norms`` are the lengths of ``rows.source``, sorted."""
     row = rows.target[target_id]
-    if stored.candidates.kind[target_id] != TokenKind.FALLBACK:
+    if stored.dials and stored.candidates.kind[target_id] != TokenKind.FALLBACK:
         one = np.array([target_id])
         row = mix_rows(rows.source, stored.candidates.ids[one], weights(stored, neighbors, temperature, one))[0]
     norm = float(np.linalg.norm(row))

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.config import InitConfig
-from wechsel_core.result_source import open_source, source_changed
-from wechsel_core.results import SOURCE_TOKENS, Candidates, read_candidates, read_manifest, read_table
+from wechsel_core.errors import OutputError
+from wechsel_core.result_source import open_own, open_source, source_changed
+from wechsel_core.results import SOURCE_TOKENS, TOKENS, Candidates, read_candidates, read_manifest, read_table
+from wechsel_core.services.methods import mixes
 from wechsel_core.services.results import result_folder
 from wechsel_core.transfer.result import new_rows
 from wechsel_core.transfer.wechsel import REFERENCE_SEED
@@ -34,14 +36,16 @@ class ModelRows:
 
 
 def model_rows(result_id: str, progress: Progress | None = None) -> ModelRows:
-    """Input embeddings of both vocabularies, worked out from the source model and the stored weights.
+    """Input embeddings of both vocabularies.
 
-    The result's own model is not needed, so this serves examples, which come without one.
+    Rows that are mixtures are worked out from the source model and the stored weights: examples, which come without
+    a model of their own, have them too. Those of other methods are read from the result's model.
 
     Raises
     ------
     OutputError
-        If there is no such result, or its source model is gone or no longer what it was.
+        If there is no such result, its source model is gone or no longer what it was, or the result's own model is
+        needed and it came without.
     """
     return model_rows_in(result_folder(result_id), progress)
 
@@ -53,12 +57,16 @@ def model_rows_in(folder: Path, progress: Progress | None = None) -> ModelRows:
     config = InitConfig.from_dict(manifest["config"])
     tell(0.0, f"Loading {config.source}")
     source = _source_matrix(manifest, tell)
-    candidates = read_candidates(folder)
     source = source[: len(read_table(folder, SOURCE_TOKENS, columns=["source_id"]))]
-    if candidates.ids.size and candidates.ids.max() >= len(source):
-        raise source_changed(config)
-    tell(0.8, "Mixing the rows")
-    target = mixed_rows(config, source, candidates, candidates.weights)
+    if mixes(config):
+        candidates = read_candidates(folder)
+        if candidates.ids.size and candidates.ids.max() >= len(source):
+            raise source_changed(config)
+        tell(0.8, "Mixing the rows")
+        target = mixed_rows(config, source, candidates, candidates.weights)
+    else:
+        tell(0.8, "Reading the rows of the new model")
+        target = _own_matrix(Path(folder))
     source.flags.writeable = target.flags.writeable = False
     return ModelRows(source, target)
 
@@ -101,3 +109,17 @@ def _source_matrix(manifest: dict[str, Any], tell: Progress) -> np.ndarray:
 
     matrix: np.ndarray = open_source(open_checkpoint, manifest, tell).skeleton.rows["input"][:]
     return matrix
+
+
+def _own_matrix(folder: Path) -> np.ndarray:
+    from wechsel_core.models.checkpoint import open_checkpoint
+
+    n_target = len(read_table(folder, TOKENS, columns=["target_id"]))
+    rows = open_own(open_checkpoint, folder).skeleton.rows["input"]
+    if len(rows) < n_target:
+        raise OutputError(
+            f"the model in {folder} has {len(rows)} rows for {n_target} tokens",
+            "the model that init wrote",
+            "run init again with --force",
+        )
+    return np.asarray(rows.first(n_target)[:])

@@ -14,9 +14,11 @@ from wechsel_core.assets import resolve
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ModelError, OutputError
 from wechsel_core.numerics.weighting import mix_rows
+from wechsel_core.result_source import open_own
 from wechsel_core.results import read_manifest
 from wechsel_core.services import reweight
 from wechsel_core.services.inputs import default_name
+from wechsel_core.services.methods import mixes
 from wechsel_core.services.results import result_folder
 from wechsel_core.services.reweight import StoredResult
 from wechsel_core.services.rows import open_source_model
@@ -122,36 +124,24 @@ def _target_place(folder: Path, config: InitConfig, manifest: dict[str, Any], te
 
 
 class SentenceModel:
-    """The source model of a result, run on the new rows of a sentence's tokens; no weight of it is ever changed.
-
-    The rows of a whole new matrix are not needed: a new output row is a mixture of source rows, so a new logit is
-    the same mixture of the source model's logits (its bias included).
+    """The model of a result, run on sentences of the new language; no weight of it is ever changed.
 
     Safe to share between threads: one sentence at a time goes through the model.
+
+    Parameters
+    ----------
+    model : models.SourceModel
+        The result's own: its rows are taken as they are.
+    stored : StoredResult
+    tokenizers : Tokenizers
     """
 
-    def __init__(self, source: Any, stored: StoredResult, tokenizers: Tokenizers, config: InitConfig) -> None:
-        from wechsel_core.models import input_matrix, output_bias, output_matrix
+    def __init__(self, model: Any, stored: StoredResult, tokenizers: Tokenizers) -> None:
+        from wechsel_core.models import input_matrix
 
-        self.kind, self._model, self._stored = source.kind, source.model, stored
+        self.kind, self._model, self._stored = model.kind, model.model, stored
         self._tokenizers, self._lock = tokenizers, threading.Lock()
-        n_source = len(stored.source_texts)
-        self._input = input_matrix(source.model)[:n_source]
-        self._fallback = np.flatnonzero(stored.candidates.kind == TokenKind.FALLBACK)
-        if stored.candidates.ids.size and stored.candidates.ids.max() >= len(self._input):
-            raise OutputError("a source model with too few rows", "the one of the initialisation", "run init again")
-        reference = config.compat == "reference"
-
-        def drawn(matrix: np.ndarray) -> np.ndarray:
-            out = np.empty((len(stored.candidates.kind), matrix.shape[1]), dtype=np.float32)
-            seed = REFERENCE_SEED if reference else config.seed
-            draw_fallback(out, self._fallback, matrix[:n_source], seed=seed, legacy=reference)
-            return out[self._fallback]
-
-        self._drawn_input = drawn(self._input)
-        output, bias = output_matrix(source.model), output_bias(source.model)
-        self._drawn_output = self._drawn_input if output is None else drawn(output)
-        self._drawn_bias = np.zeros(len(self._fallback)) if bias is None else drawn(bias[:, None])[:, 0]
+        self._input = input_matrix(model.model)
 
     def loss(self, text: str, neighbors: int, temperature: float) -> SentenceLoss | None:
         """The loss of a sentence under any k and tau; None where there is nothing to predict."""
@@ -203,10 +193,7 @@ class SentenceModel:
 
     def _rows(self, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """New input rows of some tokens, float32, shape (n_ids, dim)."""
-        rows = mix_rows(self._input, self._stored.candidates.ids[ids], weights[ids])
-        drawn = np.isin(ids, self._fallback)
-        rows[drawn] = self._drawn_input[np.searchsorted(self._fallback, ids[drawn])]
-        return rows
+        return np.array(self._input[ids])
 
     def _run(self, ids: np.ndarray, places: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What enters the output layer for each place, (n_places, dim), and its source logits, (n_places, n_rows)."""
@@ -248,35 +235,99 @@ class SentenceModel:
             logits = self._model(inputs_embeds=embeddings, attention_mask=ones).logits
         finally:
             hook.remove()
-        head = self._model.get_output_embeddings()
-        if not torch.equal(logits[0], head(seen[0])[0]):
-            raise ModelError(
-                f"{type(self._model).__name__} changes its logits after the output layer",
-                "logits that are linear in the output rows",
-                "score the result's own folder instead",
-            )
+        self._check(seen[0], logits)
         return seen[0], logits
+
+    def _check(self, hidden: Any, logits: Any) -> None:
+        """Refuse a model whose logits cannot be used."""
+
+    def _logits(self, hidden: np.ndarray, logits: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Logits of all new tokens from what ``_run`` gave, float64, shape (n_target_tokens, n_places)."""
+        return np.asarray(logits[:, : len(weights)].T, dtype=np.float64)
 
     def _surprisals(self, hidden: np.ndarray, logits: np.ndarray, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Bits of each token among all tokens of the new vocabulary."""
-        columns = np.ascontiguousarray(logits[:, : len(self._input)].T)  # (n_source, n_places)
-        new = mix_rows(columns, self._stored.candidates.ids, weights).astype(np.float64)  # (n_target, n_places)
-        new[self._fallback] = self._drawn_output @ hidden.T + self._drawn_bias[:, None]
+        new = self._logits(hidden, logits, weights)
         peak = new.max(axis=0)
         total = peak + np.log(np.exp(new - peak).sum(axis=0))
         return np.asarray((total - new[ids, np.arange(len(ids))]) / math.log(2))
 
 
+class MixedSentenceModel(SentenceModel):
+    """The source model of a result, run on the new rows of a sentence's tokens, under any k and tau.
+
+    The rows of a whole new matrix are not needed: a new output row is a mixture of source rows, so a new logit is
+    the same mixture of the source model's logits (its bias included).
+    """
+
+    def __init__(self, source: Any, stored: StoredResult, tokenizers: Tokenizers, config: InitConfig) -> None:
+        from wechsel_core.models import output_bias, output_matrix
+
+        super().__init__(source, stored, tokenizers)
+        n_source = len(stored.source_texts)
+        self._input = self._input[:n_source]
+        self._fallback = np.flatnonzero(stored.candidates.kind == TokenKind.FALLBACK)
+        if stored.candidates.ids.size and stored.candidates.ids.max() >= len(self._input):
+            raise OutputError("a source model with too few rows", "the one of the initialisation", "run init again")
+        reference = config.compat == "reference"
+
+        def drawn(matrix: np.ndarray) -> np.ndarray:
+            out = np.empty((len(stored.candidates.kind), matrix.shape[1]), dtype=np.float32)
+            seed = REFERENCE_SEED if reference else config.seed
+            draw_fallback(out, self._fallback, matrix[:n_source], seed=seed, legacy=reference)
+            return out[self._fallback]
+
+        self._drawn_input = drawn(self._input)
+        output, bias = output_matrix(source.model), output_bias(source.model)
+        self._drawn_output = self._drawn_input if output is None else drawn(output)
+        self._drawn_bias = np.zeros(len(self._fallback)) if bias is None else drawn(bias[:, None])[:, 0]
+
+    def _rows(self, ids: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        rows = mix_rows(self._input, self._stored.candidates.ids[ids], weights[ids])
+        drawn = np.isin(ids, self._fallback)
+        rows[drawn] = self._drawn_input[np.searchsorted(self._fallback, ids[drawn])]
+        return rows
+
+    def _check(self, hidden: Any, logits: Any) -> None:
+        import torch
+
+        if not torch.equal(logits[0], self._model.get_output_embeddings()(hidden)[0]):
+            raise ModelError(
+                f"{type(self._model).__name__} changes its logits after the output layer",
+                "logits that are linear in the output rows",
+                "score the result's own folder instead",
+            )
+
+    def _logits(self, hidden: np.ndarray, logits: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        columns = np.ascontiguousarray(logits[:, : len(self._input)].T)  # (n_source, n_places)
+        new = mix_rows(columns, self._stored.candidates.ids, weights).astype(np.float64)  # (n_target, n_places)
+        new[self._fallback] = self._drawn_output @ hidden.T + self._drawn_bias[:, None]
+        return new
+
+
 def open_sentence_model(
     result_id: str, stored: StoredResult, tokenizers: Tokenizers, progress: Progress | None = None
 ) -> SentenceModel:
-    """Load the source model of a result for its sentences; what is open already is shared.
+    """Load the model of a result for its sentences: the source model where rows are mixtures, else the result's own.
+
+    What is open already is shared.
 
     Raises
     ------
     OutputError
-        If the source model is gone or no longer what it was.
+        If the source model is gone or no longer what it was, or the result's own is needed and it came without.
     """
-    manifest = read_manifest(result_folder(result_id))
-    source = open_source_model(manifest, progress)
-    return SentenceModel(source, stored, tokenizers, InitConfig.from_dict(manifest["config"]))
+    return open_sentence_model_in(result_folder(result_id), stored, tokenizers, progress)
+
+
+def open_sentence_model_in(
+    folder: Path, stored: StoredResult, tokenizers: Tokenizers, progress: Progress | None = None
+) -> SentenceModel:
+    """``open_sentence_model`` for any result folder."""
+    from wechsel_core.models import load_model
+
+    manifest = read_manifest(folder)
+    config = InitConfig.from_dict(manifest["config"])
+    if mixes(config):
+        return MixedSentenceModel(open_source_model(manifest, progress), stored, tokenizers, config)
+    return SentenceModel(open_own(load_model, folder, progress), stored, tokenizers)

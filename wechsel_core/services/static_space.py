@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from wechsel_core import paths
 from wechsel_core.alignment import DictionaryAlignment, align
 from wechsel_core.config import InitConfig
@@ -17,6 +19,8 @@ from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.manifest import inputs_record
 from wechsel_core.services.results import result_folder
 from wechsel_core.subword_embeddings import choose_mode, subword_embeddings
+from wechsel_core.transfer.method import VECTORS
+from wechsel_core.transfer.registry import method
 from wechsel_core.types import Progress, TokenTable
 
 
@@ -26,7 +30,7 @@ def static_space(result_id: str, progress: Progress | None = None) -> StaticSpac
     Raises
     ------
     OutputError
-        If there is no such result, or its inputs are no longer what they were.
+        If there is no such result, its method has no such space, or its inputs are no longer what they were.
     """
     return static_space_in(result_folder(result_id), progress)
 
@@ -37,6 +41,13 @@ def static_space_in(folder: Path, progress: Progress | None = None) -> StaticSpa
     kept = Path(folder) / STATIC_SPACE
     if kept.exists():
         return read_static_space(kept)
+    config = InitConfig.from_dict(manifest["config"])
+    if not method(config.method).needs(config) >= VECTORS:
+        raise OutputError(
+            f"the method of this result, {config.method}, has no static space of both languages",
+            "a result by WECHSEL or another method that compares static vectors",
+            "choose one",
+        )
     # Examples come without theirs: it is larger than all their tables, and its inputs are in the pocket.
     cached = paths.cache_dir() / "static" / f"{manifest['config_hash']}-{_inputs_key(manifest)}.safetensors"
     if cached.exists():
@@ -49,32 +60,38 @@ def static_space_in(folder: Path, progress: Progress | None = None) -> StaticSpa
 
 def make_static_space(
     inputs: TransferInputs, config: InitConfig, source: TokenTable, target: TokenTable, tell: Progress
-) -> tuple[DictionaryAlignment, str, StaticSpace]:
+) -> tuple[DictionaryAlignment | None, str, StaticSpace]:
     """Align the static vectors and lay every token of both tokenizers into their space.
 
     Returns
     -------
-    aligned : DictionaryAlignment
+    aligned : DictionaryAlignment or None
+        None where the configuration leaves the spaces as they are.
     mode : {"subword", "word"}
         How tokens got their vectors.
     space : StaticSpace
     """
     tell(0.4, "Aligning the static vectors")
+    if inputs.source_vectors is None or inputs.target_vectors is None:
+        raise ValueError("a static space needs vectors of both languages")
     reference = config.compat == "reference"
-    aligned = align(
-        inputs.dictionary,
-        inputs.source_vectors,
-        inputs.target_vectors,
-        case_variants="reference" if reference else "unique",
-        seed=config.seed,
-    )
+    aligned = None
+    if inputs.dictionary is not None:
+        aligned = align(
+            inputs.dictionary,
+            inputs.source_vectors,
+            inputs.target_vectors,
+            case_variants="reference" if reference else "unique",
+            seed=config.seed,
+        )
     tell(0.5, "Building subword embeddings")
     mode = choose_mode(config.mode, inputs.source_vectors, inputs.target_vectors)
     options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": reference}
+    rotation = np.eye(inputs.source_vectors.dim, dtype=np.float32) if aligned is None else aligned.alignment.rotation
     space = StaticSpace(
         subword_embeddings(source, inputs.source.tokenizer, inputs.source_vectors, **options),
         subword_embeddings(target, inputs.target_tokenizer, inputs.target_vectors, **options),
-        aligned.alignment.rotation,
+        rotation,
     )
     return aligned, mode, space
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from wechsel_core import __version__, assets, catalogue, paths, runs
-from wechsel_core.config import InitConfig, TrainConfig
+from wechsel_core.config import InitConfig, TrainConfig, flags
 from wechsel_core.errors import OutputError, RunError
 from wechsel_core.results import read_manifest
 from wechsel_core.services.results import result_folder
 from wechsel_core.services.training_cost import cost
-from wechsel_core.training import launcher
+from wechsel_core.training import arms, launcher
 from wechsel_core.training.text import HUB, check_source
 from wechsel_core.types import Progress
 
@@ -82,7 +82,7 @@ def launch(
     _check_room(plan)
     config = _with_model(config, progress)
     tell(0.98, "Starting the worker")
-    folder = runs.create_run(config, _result_record(training_folder(config.result), plan["kind"]), _versions())
+    folder = runs.create_run(config, result_record(training_folder(config.result), plan["kind"]), versions())
     if start:
         launcher.start_worker(folder, command=_command(folder, processes, sharded))
     else:
@@ -101,9 +101,15 @@ def training_folder(result: str) -> Path:
         return folder
 
 
+def arms_of(result: str) -> list[str]:
+    """The arms that a result, by its id or path, can be trained in; its method decides."""
+    return list(arms.arms_of(InitConfig.from_dict(read_manifest(training_folder(result))["config"])))
+
+
 def _settled(config: TrainConfig) -> TrainConfig:
     """The same run, told so that a worker in any folder understands it; text that cannot be had is refused."""
     folder = training_folder(config.result).absolute()
+    arms.check_arm(config.arm, InitConfig.from_dict(read_manifest(folder)["config"]))
     # An id stays one, and a folder among the app's results becomes one: the home may move.
     own = folder.parent in (paths.results_dir().absolute(), paths.examples_dir().absolute())
     texts = {name: text for name in ("text", "held_out") if (text := getattr(config, name))}
@@ -128,7 +134,8 @@ def _with_model(config: TrainConfig, progress: Progress | None) -> TrainConfig:
     return dataclasses.replace(config, result=out.name)
 
 
-def _result_record(folder: Path, kind: str) -> dict[str, Any]:
+def result_record(folder: Path, kind: str) -> dict[str, Any]:
+    """What a run notes of the result that it starts from (see ``runs.create_run``)."""
     manifest = read_manifest(folder)
     given = manifest["config"]
     return {
@@ -138,9 +145,10 @@ def _result_record(folder: Path, kind: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _versions() -> dict[str, str]:
-    versions = {name: version(name) for name in _LIBRARIES}
-    return {"wechsel_core": __version__, "python": platform.python_version(), **versions}
+def versions() -> dict[str, str]:
+    """Library to version, of everything that shapes a run."""
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"wechsel_core": __version__, "python": platform.python_version(), **libraries}
 
 
 def _check_room(plan: dict[str, Any]) -> None:
@@ -286,14 +294,7 @@ def export_events(run_id: str, out: Path) -> int:
 
 def command_line(config: TrainConfig) -> str:
     """The command that starts the same run: what differs from the defaults, quoted for a shell."""
-    parts = ["python", "-m", "wechsel_core", "train"]
-    for item in dataclasses.fields(TrainConfig):
-        value = getattr(config, item.name)
-        if value == item.default:
-            continue
-        parts.append(f"--{item.name.replace('_', '-')}")
-        parts += [] if isinstance(value, bool) else [str(value)]
-    return shlex.join(parts)
+    return shlex.join(["python", "-m", "wechsel_core", "train", *flags(config)])
 
 
 def text_sources() -> list[dict[str, Any]]:

@@ -7,18 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from wechsel_core.config import InitConfig
-from wechsel_core.errors import ModelError, OutputError
+from wechsel_core.config import ARMS, InitConfig
+from wechsel_core.errors import ConfigError, ModelError
 from wechsel_core.models import load_model, open_checkpoint
 from wechsel_core.models.embeddings import vocabulary_names
 from wechsel_core.models.quiet import quiet
-from wechsel_core.result_source import open_source
+from wechsel_core.result_source import open_own, open_source
 from wechsel_core.results import Candidates, read_candidates, read_manifest
 from wechsel_core.transfer.arms import drawn_plan, permuted_plan, random_neighbors_plan
+from wechsel_core.transfer.registry import method
 from wechsel_core.transfer.result import TransferPlan, row_blocks
 from wechsel_core.types import Progress
 
 _KEPT = "the English model's inner layers"
+#: Controls that turn the result's own mixtures: where rows are something else, there is nothing to turn.
+_CONTROLS = ("random-neighbors", "permuted")
+
+
+def arms_of(config: InitConfig) -> tuple[str, ...]:
+    """The arms that a result of a configuration can be trained in."""
+    return ARMS if method(config.method).dials else tuple(arm for arm in ARMS if arm not in _CONTROLS)
+
+
+def check_arm(arm: str, config: InitConfig) -> None:
+    """Refuse an arm that a result of a configuration cannot be trained in.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if arm not in arms_of(config):
+        raise ConfigError(
+            f"arm {arm} for a result of method {config.method}, whose rows are not the mixtures that it stores",
+            f"one of {', '.join(arms_of(config))}",
+            "choose one of them, or a result of method wechsel",
+        )
 
 
 def start_model(folder: Path, arm: str, seed: int, progress: Progress | None = None) -> Any:
@@ -40,32 +63,38 @@ def start_model(folder: Path, arm: str, seed: int, progress: Progress | None = N
 
     Raises
     ------
+    ConfigError
+        If a result of this method has no such arm.
     OutputError
         If the folder holds no result, or the arm needs the English model and it is gone or changed.
     ModelError
         If the model cannot be loaded.
     """
     manifest = read_manifest(folder)
-    if not (folder / "config.json").is_file():
-        raise OutputError(
-            f"{folder} holds a result without its model",
-            "config.json and weights beside it",
-            "run init with its settings",
-        )
-    loaded = load_model(folder, progress=progress)
+    config = InitConfig.from_dict(manifest["config"])
+    check_arm(arm, config)
+    loaded = open_own(load_model, folder, progress)
     if arm == "random":
         _draw_everything(loaded.model, seed)
     elif arm not in ("wechsel", "wechsel-frozen"):
-        config = InitConfig.from_dict(manifest["config"])
         source = open_source(open_checkpoint, manifest, progress)
         _install(loaded.model, source, _plan(arm, read_candidates(folder), len(source.tokenizer), seed), seed, config)
     return loaded
 
 
-def initialisation(arm: str, model: Any) -> str:
-    """One sentence: where the arm's weights come from, with the distribution of what is drawn."""
+def initialisation(arm: str, model: Any, folder: Path) -> str:
+    """One sentence: where the arm's weights come from, with the distribution of what is drawn.
+
+    Parameters
+    ----------
+    arm : str
+    model : PreTrainedModel
+    folder : Path
+        Of the result, which says by which method it was made.
+    """
+    made_by = method(InitConfig.from_dict(read_manifest(folder)["config"]).method).title
     spread = getattr(model.config, "initializer_range", None)
-    wechsel = f"embeddings by the result's method, {_KEPT}"
+    wechsel = f"embeddings by the result's method, {made_by}, {_KEPT}"
     sentences = {
         "wechsel": wechsel,
         "random": f"every weight new, from transformers' own initialisation of {type(model).__name__}"

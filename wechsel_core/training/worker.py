@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import filelock
 from wechsel_core import processes, runs
 from wechsel_core.config import TrainConfig, config_hash
 from wechsel_core.errors import InputError, TrainingError, WechselError
+from wechsel_core.training.prepared_text import PreparedText, prepare_text
 from wechsel_core.training.queue import wait_for_turn
 from wechsel_core.training.recipe import BETAS, EPSILON, Recipe, resolve
 
@@ -39,10 +39,22 @@ class Stopped(Exception):  # noqa: N818 - it is no error
 
 
 class Worker:
-    """One start of a run."""
+    """One start of a run.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    stop : callable, optional
+        Asked at every step, beside the run's own signals; True ends the run with a checkpoint.
+    prepare : callable, optional
+        In the place of ``prepare_text``: who trains many runs on one text keeps it.
+    """
+
+    def __init__(
+        self, folder: Path, stop: Callable[[], bool] = lambda: False, prepare: Callable[..., PreparedText] | None = None
+    ) -> None:
+        self.folder, self._stop, self._prepare = folder, stop, prepare or prepare_text
         self.rank = int(os.environ.get("RANK", "0"))
         self.run = runs.read_run(folder)
         self.config = TrainConfig.from_dict(self.run["config"])
@@ -68,7 +80,7 @@ class Worker:
 
     def stop_wanted(self) -> bool:
         """Whether a signal or the run's ``stop`` file asks for an end."""
-        return self._told_to_stop or runs.stop_requested(self.folder)
+        return self._told_to_stop or runs.stop_requested(self.folder) or self._stop()
 
     def _lead(self) -> int:
         runs.write_status(
@@ -129,7 +141,6 @@ class Worker:
         self._phase("Loading the model")
         import torch
 
-        from wechsel_core.evaluation.language_modeling import HeldOutText
         from wechsel_core.models.quiet import no_progress_bars
         from wechsel_core.training import arms, data, loop
 
@@ -141,34 +152,20 @@ class Worker:
         parameters = sum(parameter.numel() for parameter in start.model.parameters())
         recipe = resolve(config, kind=start.kind, parameters=parameters, longest=longest_block(start))
         self._phase("Preparing the text")
-        split = data.read_split(
-            config.text,
-            config.held_out,
-            share=config.held_out_share,
-            megabytes=config.max_megabytes,
-            progress=self._tell,
-        )
-        masked = start.kind == "masked"
-        judged = data.thinned(start.tokenizer, split.held_out, config.held_out_tokens)
-        held_out = HeldOutText(start.tokenizer, judged, block_size=recipe.block_size, masked=masked)
-        tokenizer_sha256 = hashlib.sha256(start.tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
-        train_sha256 = split.train_sha256
-        self._phase("Cutting the text into blocks")
-        blocks = data.packed(start.tokenizer, tokenizer_sha256, split.train, train_sha256, recipe.block_size)
+        text = self._prepare(config, start, recipe, self._tell)
+        held_out, blocks = text.held_out, text.blocks
         vocab_size = start.model.get_input_embeddings().weight.shape[0]
-        mask = data.masker(start.tokenizer, vocab_size, config.mask_share) if masked else None
+        mask = data.masker(start.tokenizer, vocab_size, config.mask_share) if held_out.masked else None
         examples = data.Examples(blocks, recipe.steps * recipe.batch_size, config.seed, mask)
         if not self.rank:
             prepared = {
-                "train_sha256": train_sha256, "held_out_sha256": data.lines_sha256(judged),
-                "tokenizer_sha256": tokenizer_sha256,
-                "train_bytes": sum(len(line.encode()) + 1 for line in split.train), "train_lines": len(split.train),
-                "train_documents": split.train_documents, "held_out_documents": split.held_out_documents,
+                **text.record,
                 "held_out_bytes": held_out.n_bytes, "held_out_tokens": held_out.n_tokens,
                 "bytes_per_token": held_out.n_bytes / held_out.n_tokens,
-                "held_out_characters": characters_of(judged, held_out.n_bytes), "train_blocks": len(blocks),
+                "train_blocks": len(blocks),
                 "unigram_bits_per_byte": held_out.score_unigram(blocks, vocab_size).bits_per_byte,
-                "parameters": parameters, "initialisation": arms.initialisation(config.arm, start.model),
+                "parameters": parameters,
+                "initialisation": arms.initialisation(config.arm, start.model, result_folder(config.result)),
                 "device": device_of(config), "precision": "bf16" if loop.uses_bf16(config) else "float32",
                 "threads": torch.get_num_threads(),
             }  # fmt: skip
@@ -241,12 +238,6 @@ def result_folder(result: str) -> Path:
 
     own = paths.results_dir() / result
     return own if Path(result).name == result and own.is_dir() else Path(result).expanduser()
-
-
-def characters_of(lines: list[str], n_bytes: int) -> int:
-    """Characters that make so many bytes of these lines."""
-    size = sum(len(line.encode()) + 1 for line in lines)
-    return round(n_bytes * sum(len(line) + 1 for line in lines) / max(size, 1))
 
 
 def longest_block(start: Any) -> int:

@@ -9,7 +9,8 @@ from enum import IntEnum
 import numpy as np
 
 from wechsel_core.numerics.rows import Rows, blocks_of
-from wechsel_core.numerics.weighting import column_moments, mix_rows
+from wechsel_core.numerics.weighting import mix_rows
+from wechsel_core.transfer.draws import Draw, DrawRows, NormalDraw
 
 
 class TokenKind(IntEnum):
@@ -17,7 +18,7 @@ class TokenKind(IntEnum):
 
     MIXED = 0  #: weighted mean of its neighbours' source rows
     COPIED = 1  #: one source row, taken over by role or by equal special token
-    FALLBACK = 2  #: drawn from the source matrix's Normal: no static vector, or no candidate
+    FALLBACK = 2  #: drawn (by WECHSEL from the source matrix's Normal): nothing tells which source rows to mix
     BYTE_PIECE = 3  #: copied from the same byte piece of the source
 
 
@@ -31,15 +32,18 @@ class TransferPlan:
         Source tokens by falling similarity; -1 is an empty place.
     similarities : ndarray of float32, shape (n_target_tokens, n_stored)
     weights : ndarray of float64, shape (n_target_tokens, n_stored)
-        0 beyond the k that were mixed. A copied row has its source token alone, at weight 1.
+        0 beyond those that were mixed. A copied row has its source token alone, at weight 1.
     kind : ndarray of uint8, shape (n_target_tokens,)
         ``TokenKind`` values.
+    draw : callable
+        Where fallback rows are drawn from.
     """
 
     neighbor_ids: np.ndarray
     similarities: np.ndarray
     weights: np.ndarray
     kind: np.ndarray
+    draw: DrawRows = NormalDraw
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +103,12 @@ def row_blocks(source_matrix: Rows, plan: TransferPlan, *, seed: int, legacy: bo
     """
     fallback_ids = np.flatnonzero(plan.kind == TokenKind.FALLBACK)
     n_drawn = int(fallback_ids[-1]) + 1 if len(fallback_ids) else 0
-    draw = _FallbackDraw(source_matrix, seed, legacy) if n_drawn else None
+    draw: Draw | None = None
+    if n_drawn:
+        draw = NormalDraw(source_matrix, seed, legacy=True) if legacy else plan.draw(source_matrix, seed)
     for block in blocks_of(len(plan.kind), source_matrix.shape[1]):
         weights = plan.weights[block]
-        used = weights > 0
+        used = weights != 0  # a method may take a row away
         needed, places = np.unique(plan.neighbor_ids[block][used], return_inverse=True)
         local = np.zeros(weights.shape, dtype=np.int64)
         local[used] = places
@@ -120,9 +126,6 @@ def draw_fallback(
 ) -> None:
     """Write rows from Normal(mean, std) per dimension of the source matrix into some rows of ``out``.
 
-    A row is drawn for every token up to the last of them, used or not, so that a token's row depends on its id and
-    the seed alone.
-
     Parameters
     ----------
     out : ndarray of float32, shape (n_target_tokens, dim)
@@ -131,25 +134,11 @@ def draw_fallback(
     source_matrix : ndarray, shape (n_source_tokens, dim)
     seed : int
     legacy : bool
-        Draw from ``RandomState`` in place of the generator, the reference's way.
+        See ``NormalDraw``.
     """
     if not len(token_ids):
         return
-    draw = _FallbackDraw(source_matrix, seed, legacy)
+    draw = NormalDraw(source_matrix, seed, legacy=legacy)
     for block in blocks_of(int(token_ids[-1]) + 1, out.shape[1]):
         used = token_ids[np.searchsorted(token_ids, block.start) : np.searchsorted(token_ids, block.stop)]
         draw.next_rows(out[block], used - block.start)
-
-
-class _FallbackDraw:
-    """Rows from Normal(mean, std) per column, drawn one block after the other."""
-
-    def __init__(self, source_matrix: Rows, seed: int, legacy: bool) -> None:
-        self._mean, std = column_moments(source_matrix)
-        self._std = std.astype(np.float64)
-        self._rng = np.random.RandomState(seed) if legacy else np.random.default_rng(seed)  # noqa: NPY002
-
-    def next_rows(self, out: np.ndarray, used: np.ndarray) -> None:
-        """Draw as many rows as ``out`` has, and put those at ``used`` into it."""
-        drawn = self._rng.standard_normal(out.shape)
-        out[used] = self._mean + self._std * drawn[used]

@@ -1,6 +1,8 @@
-"""Which source row a special token or byte piece takes over, and which tokens may be neighbours."""
+"""Which source row a special token, byte piece or shared token takes over, and which tokens may be neighbours."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -53,6 +55,46 @@ def byte_copies(source: TokenTable, target: TokenTable) -> dict[int, int]:
     """Map incomplete UTF-8 pieces of the target to the same bytes' piece in the source."""
     where = {piece: i for i, piece in enumerate(source.byte_pieces) if piece}
     return {i: where[piece] for i, piece in enumerate(target.byte_pieces) if piece and piece in where}
+
+
+def shared_tokens(source: TokenTable, target: TokenTable) -> dict[int, int]:
+    """Map target tokens to the source token that stands for the same text at the same place in a word.
+
+    Decoded texts are compared, so that "Ġthe", "▁the" and WordPiece's "the" are one, and so are "ing" and "##ing". Case
+    counts. Byte pieces go by their bytes; one that is a whole character ("<0x41>") stands in for the token "A" where
+    the other tokenizer has no such token, and the other way round. Special tokens and unused ids are left out.
+
+    Returns
+    -------
+    dict of target id to source id, in order of target id
+        Of several source tokens the one of lowest id.
+    """
+    where: dict[tuple[bool, bool, bytes], int] = {}
+    for source_id, key in enumerate(_shared_keys(source)):
+        if key is not None:
+            where.setdefault(key, source_id)
+    shared = {}
+    for target_id, key in enumerate(_shared_keys(target)):
+        if key is None:
+            continue
+        piece, *rest = key
+        found = where.get(key, where.get((not piece, *rest)))  # type: ignore[arg-type]
+        if found is not None:
+            shared[target_id] = found
+    return shared
+
+
+def _shared_keys(table: TokenTable) -> Iterator[tuple[bool, bool, bytes] | None]:
+    """For each token whether it is a byte piece, whether it starts a word, and its bytes without the leading space."""
+    for token, text, piece, initial, special in zip(
+        table.tokens, table.texts, table.byte_pieces, table.word_initial, table.is_special, strict=True
+    ):
+        content = piece or text.encode("utf-8", errors="surrogatepass")
+        yield (
+            None
+            if special or not token
+            else (bool(piece), bool(initial), content.removeprefix(b" " if initial else b""))
+        )
 
 
 def neighbor_candidates(source: TokenTable, *, distinct_texts: bool = False) -> np.ndarray:

@@ -106,10 +106,12 @@ def plan_transfer(
     byte_copies: Mapping[int, int] | None = None,
     compat: str | None = None,
     nearest: Callable[..., Neighbors] = nearest_rows,
+    weigh: Callable[..., np.ndarray] = softmax_weights,
 ) -> TransferPlan:
     """``transfer_embeddings`` without its last step: neighbours and weights, which serve every matrix of the model.
 
-    Parameters and errors are those of ``transfer_embeddings``; ``row_blocks`` makes the rows.
+    Parameters and errors are those of ``transfer_embeddings``, and ``weigh``: from similarities to weights, with the
+    signature and contract of ``softmax_weights``. ``row_blocks`` makes the rows.
     """
     n_source = len(source_subwords)
     _check(source_subwords, target_subwords, neighbors, temperature)
@@ -127,7 +129,7 @@ def plan_transfer(
     else:
         found = _search_groups(search, width, candidates, source_groups, target_groups)
     ids, similarities = found.ids, found.similarities
-    weights = softmax_weights(similarities, ids, neighbors=neighbors, temperature=temperature)
+    weights = weigh(similarities, ids, neighbors=neighbors, temperature=temperature)
     kind = np.where(ids[:, 0] >= 0, TokenKind.MIXED, TokenKind.FALLBACK).astype(np.uint8)
     for mapping, name in ((byte_copies, TokenKind.BYTE_PIECE), (copies, TokenKind.COPIED)):
         for target_id, source_id in (mapping or {}).items():

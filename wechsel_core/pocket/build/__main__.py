@@ -1,6 +1,6 @@
 """``python -m wechsel_core.pocket.build STEP``: build the pocket tier, step by step.
 
-Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, results, card. ``all`` runs them one after
+Steps in order: text, tokenizers, vectors, models, example, evaluation, runs, races, results, card. ``all`` runs them one after
 another (a few hours on two cores). Everything but the artifacts goes to the working folder ``--work`` (1.5 GB).
 """
 
@@ -16,6 +16,7 @@ from wechsel_core.pocket.build import (
     evaluate,
     example,
     models,
+    races,
     recorded,
     results_page,
     sources,
@@ -23,7 +24,7 @@ from wechsel_core.pocket.build import (
     vectors,
 )
 
-STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "runs", "results", "card")
+STEPS = ("text", "tokenizers", "vectors", "models", "example", "evaluation", "runs", "races", "results", "card")
 LANGUAGES = ("en", *tokenizers.TARGET_LANGUAGES)
 
 
@@ -48,6 +49,8 @@ def run(step: str, work: Path) -> None:  # noqa: C901 - one branch a step
         evaluate.main(work, steps=evaluate.STEPS, seeds=(0,))
     elif step == "runs":
         recorded.main(work.absolute(), data / "runs", print)
+    elif step == "races":
+        races.main(work.absolute(), data / "races", print)
     elif step == "results":
         results_page.write_page(Path(__file__).parent / "results.md", recorded.ROOT / "docs" / "results.md")
     else:

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from wechsel_core import runs
-from wechsel_core.config import InitConfig, TrainConfig, config_hash
+from wechsel_core.config import InitConfig, TrainConfig, config_hash, flags
 from wechsel_core.pocket.build.models import BLOCK_SIZE
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services.initialise import initialise
@@ -143,15 +143,9 @@ def _run(config: TrainConfig, home: Path) -> Path:
     folder = home / "runs" / runs.new_id(config)
     if folder.exists() and runs.effective_status(folder)["state"] == "finished":
         return folder  # it went on when an earlier start of this script ended
-    arguments = ["runs", "resume", folder.name] if folder.exists() else ["train", *_flags(config)]
+    arguments = ["runs", "resume", folder.name] if folder.exists() else ["train", *flags(config)]
     command = [sys.executable, "-m", "wechsel_core", *arguments, "--wait", "--json"]
     home.mkdir(parents=True, exist_ok=True)
     with (home / "commands.log").open("ab") as log:
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, check=False)
     return folder
-
-
-def _flags(config: TrainConfig) -> list[str]:
-    given = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    changed = {field.name for field in dataclasses.fields(config) if given[field.name] != field.default}
-    return [part for name in sorted(changed) for part in (f"--{name.replace('_', '-')}", str(given[name]))]

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from wechsel_core import runs
+from wechsel_core.pocket.build import races_page
 from wechsel_core.pocket.build.card import fill, table
 from wechsel_core.pocket.build.recorded import ARMS
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
@@ -26,7 +27,7 @@ def write_page(template: Path, out: Path) -> None:
         "text": _texts(groups),
         "budget": _budget(first),
     }
-    fill(template, contents, out)
+    fill(template, contents | races_page.contents(), out)
 
 
 def _groups() -> dict[Group, list[str]]:
