@@ -15,14 +15,22 @@ from ui import (
     map_turning,
     services,
     state,
+    text,
     widgets,
 )
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import WechselError
 
 TURNING_POINTS, TURNING_STEPS = 3_000, 21
 FOCUS_NEIGHBORS = 50
 NOT_ALIGNED = "The static vectors as they are"
 TITLES = {"before": "Before the alignment", "after": "After the alignment", "model": "The model's embeddings"}
+
+
+def made_by(result: str) -> str:
+    """What the method of a result does, as text."""
+    config = InitConfig.from_dict(services.summary(result)["config"])
+    return text.escape_markdown(services.method(config)["sentence"])
 
 
 def reading(controls: map_controls.Controls, language: str) -> str:
@@ -41,7 +49,7 @@ def reading(controls: map_controls.Controls, language: str) -> str:
                 f"{words}: a new row lies among the English rows that it is mixed from, nearer to the middle, since a "
                 "mean is shorter than its parts."
             )
-        return f"{words}, as the method made them."
+        return f"{words}, as the method made them. {made_by(view.result)}"
     if not controls.aligned:
         return (
             f"PCA of the {language} and the English tokens together, vectors of length 1 that nobody has aligned: where "
@@ -98,7 +106,7 @@ def point_figures(controls: map_controls.Controls, drawn: Any, k: int, tau: floa
     shown = f"{len(pictures[0][0].points):,} tokens drawn"
     st.caption(
         f"{shown}, a random sample of both languages (seed {controls.view.seed})"
-        + (" and the words of the dictionary; " if controls.aligned else "; ")
+        + (" and the words of the dictionary. " if controls.aligned else ". ")
         + (f"{missing:,} of the sample have no static vector and are left out. " if missing else "")
         + "Neighbours and lines come from the original space."
     )
@@ -165,7 +173,9 @@ def page() -> None:
         stored = services.stored(result)
         sizes = len(stored.target_texts), len(stored.source_texts)
         language = map_export.readable_name(services.summary(result)["config"]["target_language"])
-        with st.expander("Dials: k and tau", icon=":material/tune:", expanded=bool(state.get("k") or state.get("tau"))):
+        opened = bool(state.get("k") or state.get("tau"))
+        has_dials = services.has_dials(result)
+        with st.expander("Dials: k and tau", icon=":material/tune:", expanded=opened) if has_dials else st.container():
             k, tau = widgets.choose_dials(result)
         point = map_controls.open_point(result, *sizes)
         focus = (

@@ -19,7 +19,7 @@ K_MOST = 50
 TAU_LEAST, TAU_MOST = 0.01, 10.0
 #: Even steps on a log scale, 20 a decade.
 TAUS = tuple(float(f"{10 ** (step / 20):.2g}") for step in range(-40, 21))
-HISTOGRAM_HEIGHT = 190
+HISTOGRAM_HEIGHT = 205
 
 
 def own(result_id: str) -> tuple[int, float]:
@@ -188,7 +188,11 @@ def _histogram_spec(theme: str | None) -> dict[str, Any]:
         "scale": {"zero": False, "nice": False},
         "axis": {"grid": False, "tickCount": 8},
     }
-    share = {"type": "quantitative", "title": "Share of tokens", "axis": {"format": ".0%", "tickCount": 4}}
+    share = {
+        "type": "quantitative",
+        "title": "Share of tokens",
+        "axis": {"format": ".0%", "tickCount": 4, "labelFlush": False},
+    }
     shown = [
         ("from", "Neighbours from", ".1f"),
         ("to", "to", ".1f"),

@@ -99,7 +99,7 @@ def weights_spec(theme: str | None, n_bars: int) -> dict[str, Any]:
     }
     bars = [("own_weight", 0.9, OWN_BARS), ("weight", 0.5, BARS.get(theme, BARS["light"]))]
     return {
-        "height": BAR_HEIGHT * max(n_bars, 1),
+        "height": AXIS_HEIGHT + BAR_HEIGHT * max(n_bars, 1),
         # The rank in front, which the axis leaves out, tells two tokens apart that read the same.
         "transform": [{"calculate": "datum.rank + ' ' + datum.token", "as": "bar"}],
         "encoding": {
@@ -108,7 +108,11 @@ def weights_spec(theme: str | None, n_bars: int) -> dict[str, Any]:
                 "type": "nominal",
                 "sort": {"field": "rank", "op": "min"},
                 "title": names["token"],
-                "axis": {"labelExpr": "slice(datum.label, indexof(datum.label, ' ') + 1)", "labelOverlap": False},
+                "axis": {
+                    "labelExpr": "slice(datum.label, indexof(datum.label, ' ') + 1)",
+                    "labelOverlap": False,
+                    "labelFlush": False,
+                },
             },
             "tooltip": [
                 {"field": name, "title": title, "type": "nominal"}

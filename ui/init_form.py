@@ -16,8 +16,6 @@ from wechsel_core.config import InitConfig
 from wechsel_core.errors import WechselError
 
 DIALS = ("neighbors", "temperature", "seed")
-#: Shown in the open, above everything that a method may or may not read.
-FIRST = ("source", "target_language", "method")
 FIELDS = {item.name: item for item in dataclasses.fields(InitConfig)}
 TYPES = typing.get_type_hints(InitConfig)
 #: Ends of the dials; the command line takes what lies beyond.
@@ -108,7 +106,7 @@ def form(values: dict[str, Any], *, disabled: bool) -> dict[str, Any]:
     # What has no default is asked for in the open, under these values or any others.
     needed = [name for name in services.method(InitConfig(method=chosen["method"]))["missing"] if name in values]
     for name in needed:
-        chosen[name] = _widget(name, values[name], disabled)
+        chosen[name] = _widget(name, values[name], disabled, placeholder="needed")
     shown_dials = [name for name in DIALS if name in values]
     for column, name in zip(st.columns(len(DIALS)), shown_dials, strict=False):
         with column:
@@ -214,7 +212,7 @@ def language(value: str, disabled: bool) -> str:
     )
 
 
-def _widget(name: str, value: Any, disabled: bool) -> Any:
+def _widget(name: str, value: Any, disabled: bool, placeholder: str = "default") -> Any:
     """The widget of one field, by its type."""
     field, kind = FIELDS[name], TYPES[name]
     common: dict[str, Any] = {"help": help_text(name), "disabled": disabled}
@@ -239,7 +237,7 @@ def _widget(name: str, value: Any, disabled: bool) -> Any:
     if kind in (int, int | None):
         low, high = RANGES.get(name, (1, 10**7))
         return st.number_input(label(name), int(low), int(high), step=1, placeholder="default", **common)
-    entered = st.text_input(label(name), placeholder="default", **common)
+    entered = st.text_input(label(name), placeholder=placeholder, **common)
     return (entered or "").strip() or None
 
 

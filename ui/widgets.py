@@ -227,7 +227,7 @@ def _alignment(alignment: dict[str, Any]) -> None:
     )
 
 
-def token_card(row: Any, k: Any, config: dict[str, Any] | None = None) -> None:
+def token_card(row: Any, k: int, config: dict[str, Any]) -> None:
     """One target token as text: readable, as stored, and where its row comes from under k, in a result of a config."""
     readable, stored = st.columns(2)
     with readable:
@@ -236,7 +236,7 @@ def token_card(row: Any, k: Any, config: dict[str, Any] | None = None) -> None:
     with stored:
         st.caption(f"Token {row.target_id} as stored")
         st.code(text.code_safe(text.raw(row.token)), language=None, wrap_lines=True)
-    st.write(text.escape_markdown(kind_meanings((config or {}) | {"neighbors": k}).get(row.kind, "")))
+    st.write(text.escape_markdown(kind_meanings(config | {"neighbors": k}).get(row.kind, "")))
 
 
 def token_table(frame: pd.DataFrame, shown: pd.DataFrame, columns: dict[str, Any], name: str, alt: str) -> None:

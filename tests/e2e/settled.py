@@ -34,10 +34,12 @@ _WATCH = """() => {
     new MutationObserver(() => { window.lab.changed = performance.now(); }).observe(document.documentElement, {
         subtree: true, attributes: true, attributeFilter: ['data-test-script-state', 'data-test-connection-state'],
     });
-    // What is drawn on the page counts too: a chart may come after the script's end.
-    new MutationObserver(() => { window.lab.drawn = performance.now(); }).observe(document.body, {
-        subtree: true, childList: true, characterData: true,
-    });
+    // What is drawn on the page counts too: a chart may come after the script's end. Not what stands inside a canvas:
+    // the table spells its cells out there for screen readers, a fixed moment after it has drawn them.
+    const drawn = change => !(change.target.parentElement || change.target).closest('canvas');
+    new MutationObserver(changes => { if (changes.some(drawn)) window.lab.drawn = performance.now(); }).observe(
+        document.body, { subtree: true, childList: true, characterData: true },
+    );
     for (const kind of ['keydown', 'click']) {
         window.addEventListener(kind, event => { window.lab.asked = event.timeStamp; }, true);
     }

@@ -33,6 +33,7 @@ PAGES = [
     ("pretraining", f"pretraining?{EXAMPLE}", "Pretraining"),
     ("runs", "runs", "Runs"),
     ("curves", "curves", "Curves"),
+    ("race", "race?race=race-roberta-fr", "Race"),
 ]
 WIDE, NARROW = {"width": 1360, "height": 900}, {"width": 420, "height": 900}
 #: The last one is looked at by the test alone: three pictures of a page are enough to keep.

@@ -35,6 +35,7 @@ def tiny(app_home: Path, tmp_path: Path) -> Iterator[str]:
 def test_from_drawing_to_a_link_and_back(page: Page, app_url: str, tiny: str) -> None:
     from playwright.sync_api import expect
 
+    page.set_default_timeout(240_000)  # the first visitor of a server waits for torch
     page.goto(f"{app_url}/try_it?result={tiny}&text=chat%20chien&new_tokens=4")
     settle(page)
     assert page.get_by_text("Page not found").count() == 0
@@ -60,7 +61,7 @@ def test_from_drawing_to_a_link_and_back(page: Page, app_url: str, tiny: str) ->
     settle(page)
     assert text.inner_text() == likeliest
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     assert download.value.suggested_filename == "continuation-before.csv"
     assert download.value.path().read_text("utf-8").startswith("place,id,token,text,written,probability\n1,")
 

@@ -151,7 +151,10 @@ def test_every_option_is_tested_or_known() -> None:
     inputs = {"source", "target_language", "source_vectors", "target_vectors", "dictionary", "target_tokenizer"}
     training = {"tokenizer_corpus", "vocab_size", "tokenizer_kind"}
     here = {"neighbors", "temperature", "seed", "mode", "reduce_dimension", "copy_byte_pieces"}
-    assert options == inputs | training | here | {"prefer_word_initial", "distinct_texts", "compat", "method"}
+    # In test_methods.py and test_race.py.
+    methods = {"method", "similarity", "weighting", "alignment", "dictionary_size", "vector_words", "helper",
+               "auxiliary_text", "factors", "anchors"}  # fmt: skip
+    assert options == inputs | training | here | methods | {"prefer_word_initial", "distinct_texts", "compat"}
 
 
 def test_k_above_the_vocabulary_is_refused(files: TinyFiles, tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ COVERED_IDS = 5_000
 
 
 def _looks_for_neighbours(config: InitConfig) -> bool:
-    """Whether a method mixes the k nearest tokens of static space: for others the limits say nothing."""
+    """Whether a method mixes the k nearest tokens of static space."""
     return "neighbors" in method(config.method).options
 
 
 def _not_judged(config: InitConfig) -> str:
-    return f"Not judged for {method(config.method).title}: the limits are those of methods that mix k nearest tokens."
+    return f"Not judged for {method(config.method).title}: the limits are those of WECHSEL."
 
 
 def rows_section(manifest: dict[str, Any], config: InitConfig = WECHSEL) -> Section:
@@ -72,17 +72,19 @@ def rows_section(manifest: dict[str, Any], config: InitConfig = WECHSEL) -> Sect
         return part / whole if part is not None and whole else None
 
     copied = number(counts, "copied")
+    like_wechsel = method(config.method).dials
     findings: tuple[Finding, ...] = (
-        _share("mixed", "Mixed rows", share("mixed"), MIXED, "Rows that are a weighted mean of English rows.",
+        _share("mixed", "Mixed rows", share("mixed"), MIXED, "Rows that are a weighted sum of English rows.",
                "See fallback and byte pieces: they take the place of mixed rows."),
         Finding("copied", "Copied rows", copied, "tokens", _copied_state(copied),
-                "Special tokens that took over the English row of the same role (beginning, end, padding, mask).",
+                "Special tokens that took over the English row of the same role (beginning, end, padding, mask)"
+                + ("." if like_wechsel else ", and other tokens where the method copies those that English has too."),
                 "Good from 1, fair at 0.",
                 "Give the target tokenizer the special tokens of the English one, under the same roles."),
         _share("fallback", "Fallback rows", share("fallback"), FALLBACK,
                "Rows drawn at random, because the token has no static vector."
-           if _looks_for_neighbours(config)
-           else "Rows that no English row is mixed into.",
+               if _looks_for_neighbours(config)
+               else "Rows that no English row is mixed into.",
                "Use vectors with character n-grams, or with more words; --copy-byte-pieces spares the byte pieces."),
         _share("byte_pieces", "Byte pieces", share("byte_pieces"), BYTE_PIECES,
                "Tokens that are part of a character; "
@@ -92,7 +94,7 @@ def rows_section(manifest: dict[str, Any], config: InitConfig = WECHSEL) -> Sect
                "Mixed rows equal to another one, mostly a word with and without its leading space.",
                "--prefer-word-initial tells \"the\" and \" the\" apart."),
     )  # fmt: skip
-    if not _looks_for_neighbours(config):
+    if not like_wechsel:
         # How many rows are mixed is then the method's own choice.
         free = ("mixed", "fallback", "duplicates")
         findings = tuple(unjudged(f, _not_judged(config)) if f.id in free else f for f in findings)

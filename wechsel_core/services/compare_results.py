@@ -229,8 +229,15 @@ def _add_rows(tokens: pd.DataFrame, rows_a: np.ndarray, rows_b: np.ndarray) -> N
 
 def _settings(a: Side, b: Side) -> pd.DataFrame:
     left, right = _set(a), _set(b)
-    differ = [name for name in dict.fromkeys([*left, *right]) if left.get(name, NOT_READ) != right.get(name, NOT_READ)]
-    rows = [(name, _plain(left.get(name, NOT_READ)), _plain(right.get(name, NOT_READ))) for name in differ]
+    usual = InitConfig().to_dict()
+    rows = []
+    for name in dict.fromkeys([*left, *right]):
+        if name in left and name in right:
+            differs = left[name] != right[name]
+        else:  # that one method reads more is what the methods are about; what was set for it is told
+            differs = name in usual and (left | right)[name] != usual[name]
+        if differs:
+            rows.append((name, *(_plain(side.get(name, NOT_READ)) for side in (left, right))))
     return pd.DataFrame(rows, columns=["setting", "a", "b"])
 
 

@@ -117,6 +117,7 @@ def initialise(
         timer.lap("tables")
         tell(0.95, "Noting what went in")  # hashes every input
         manifest = build_manifest(config, inputs, prepared, plan, tables[1], source_norms, notes)
+        manifest["warnings"] += made.notes
         timer.lap("hashes")
         manifest["timings"] = timer.seconds
         write_manifest(partial, manifest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from wechsel_core.services.initialise import initialise, plan_by_method
 from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.materials import Prepared, prepare
 from wechsel_core.services.race_entries import Entry, entries, init_config, needs_helper
+from wechsel_core.services.race_sharing import RememberedSearch, drop_weights, shared_key, slug
 from wechsel_core.services.races import RACE, read_race
 from wechsel_core.services.training import result_record, versions
 from wechsel_core.transfer.method import Initialisation, Materials
@@ -36,8 +37,6 @@ HELPER_SEED = 4_000_000_000
 #: What of a configuration does not change what a method is prepared with.
 _NOT_PREPARED = ("neighbors", "temperature", "similarity", "weighting", "copy_byte_pieces", "prefer_word_initial",
                  "distinct_texts", "factors", "anchors", "seed")  # fmt: skip
-#: Weights of a result or run; its tables stay.
-_WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 
 
 class RaceStopped(Exception):  # noqa: N818 - it is no error
@@ -121,14 +120,14 @@ class Race:
                 raise  # the very first: more likely the race's fault than the contestant's
             return {"failed": str(error)}
         if not self.keep_models:
-            _drop_weights(result)
+            drop_weights(result)
         return row
 
     # --- initialisation ----------------------------------------------------------------------------------------------
 
     def _initialised(self, config: InitConfig, entry: Entry, seed: int) -> tuple[Path, dict[str, Any]]:
         """The result of a contestant, and what it took: seconds and memory of the first seed, which shares nothing."""
-        out = self.folder / "results" / f"{_slug(entry.name)}-s{seed}"
+        out = self.folder / "results" / f"{slug(entry.name)}-s{seed}"
 
         def make() -> dict[str, Any]:
             return initialise(config, out, force=out.exists(), **self._keeping)
@@ -154,13 +153,13 @@ class Race:
     def _planning(self, materials: Materials) -> Initialisation:
         """What an earlier seed planned: plans follow from the materials alone, a seed draws the rows that they leave open."""
         config = materials.config
-        key = (config.method, _key(config, ("seed",) if "seed" in self._indifferent(config) else ()))
+        key = (config.method, shared_key(config, ("seed",) if "seed" in self._indifferent(config) else ()))
         if key not in self._planned or not self._shared:
             self._planned[key] = plan_by_method(materials)
         return self._planned[key]
 
     def _opening(self, config: InitConfig, tell: Progress) -> TransferInputs:
-        key = _key(config, self._indifferent(config))
+        key = shared_key(config, self._indifferent(config))
         if key not in self._opened:
             self._opened[key] = open_inputs(config, tell)
         return self._opened[key]
@@ -172,12 +171,12 @@ class Race:
     def _preparing(self, inputs: TransferInputs, *rest: Any) -> Prepared:
         """What an earlier contestant was prepared with, if it is the same; the first seed's methods prepare themselves."""
         config: InitConfig = rest[2]
-        key = _key(config, self._indifferent(config))
+        key = shared_key(config, self._indifferent(config))
         measured = self.config.methods.strip() != "ablation" and config.seed == self.config.seed_numbers[0]
         self._shared = key in self._prepared and not measured
         if not self._shared:
             made = prepare(inputs, *rest)
-            search = _RememberedSearch(made.materials.nearest)
+            search = RememberedSearch(made.materials.nearest)
             materials = dataclasses.replace(made.materials, nearest=made.materials.nearest if measured else search)
             self._prepared[key] = dataclasses.replace(made, materials=dataclasses.replace(materials, nearest=search))
             return dataclasses.replace(made, materials=dataclasses.replace(materials, config=config))
@@ -202,7 +201,7 @@ class Race:
             replace_json(self.folder / RACE, self.record)
             model.parent.mkdir(exist_ok=True)
             (folder / runs.MODEL).rename(model)
-            _drop_weights(result)
+            drop_weights(result)
         return model
 
     # --- scores and training -----------------------------------------------------------------------------------------
@@ -321,42 +320,6 @@ class Race:
         parameters = sum(parameter.numel() for parameter in start.model.parameters())
         recipe = resolve(config, kind=start.kind, parameters=parameters, longest=longest_block(start))
         return self._prepare_of_run(config, start, recipe, self._tell)
-
-
-class _RememberedSearch:
-    """A neighbour search that answers the same question once: k and tau alone change nothing about similarities."""
-
-    def __init__(self, search: Callable[..., Any]) -> None:
-        self._search, self._known = search, {}  # type: ignore[var-annotated]
-
-    def __call__(self, target: np.ndarray, source: np.ndarray, k: int, **options: Any) -> Any:
-        rows, candidates = options.get("rows"), options.get("candidates")
-        parts = tuple(None if part is None else part.tobytes() for part in (rows, candidates))
-        key = (id(target), id(source), k, parts, options.get("include_zero_rows"))
-        if key not in self._known:
-            self._known[key] = self._search(target, source, k, **options)
-        found = self._known[key]
-        return dataclasses.replace(found, ids=found.ids.copy(), similarities=found.similarities.copy())
-
-
-def _key(config: InitConfig, but: tuple[str, ...]) -> Hashable:
-    from wechsel_core.transfer.registry import method
-
-    values = config.to_dict()
-    needs = method(config.method).needs(config)
-    kept = {name: value for name, value in values.items() if name not in (*but, "method")}
-    return (needs, *sorted((name, str(value)) for name, value in kept.items()))
-
-
-def _drop_weights(folder: Path) -> None:
-    for pattern in _WEIGHTS:
-        for path in folder.glob(pattern):
-            if path.name != "static.safetensors":
-                path.unlink()
-
-
-def _slug(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in name).strip("-")
 
 
 def _rounded(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wechsel_core.config import InitConfig, RaceConfig
+from wechsel_core.config import METHODS, InitConfig, RaceConfig
 from wechsel_core.errors import ConfigError
 from wechsel_core.evaluation.effort import RANDOM
 from wechsel_core.transfer.registry import COMMON, check_options, method
@@ -16,12 +16,14 @@ from wechsel_core.transfer.registry import COMMON, check_options, method
 #: Stand for what the race itself provides.
 TEXT, HELPER = "@text", "@helper"
 
-#: Every method, WECHSEL's variants first.
-ALL = (
+#: WECHSEL and its variants, then the others from the nearest relative on.
+_ORDER = (
     "wechsel", "wechsel+mode=word", "wechsel+similarity=csls", "wechsel+weighting=sparsemax",
     "wechsel+copy_byte_pieces", "wechsel+prefer_word_initial", "focus", f"focus+auxiliary_text={TEXT}", "ofa", "clp",
     "omp", "overlap", "subword-mean", "mean", "normal", "multivariate", "hf-default",
 )  # fmt: skip
+#: Every method: one that is new races without being named here.
+ALL = (*_ORDER, *(name for name in METHODS if name not in _ORDER))
 #: k and tau as in the paper's code, in both modes, with and without the rotation.
 DIALS = ((1, 1.0), (10, 0.1), (10, 1.0), (50, 0.1), (50, 1.0))
 PAIRS = (100, 300, 1_000, 3_000)

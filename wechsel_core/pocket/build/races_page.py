@@ -16,7 +16,6 @@ from wechsel_core.services import race_tables
 from wechsel_core.services.races import labels, read_race
 
 PAIRS = [(family, language) for family in FAMILIES for language in TARGET_LANGUAGES]
-HEAD = [f"{family} {language}" for family, language in PAIRS]
 Cell = Callable[[pd.Series], str]
 
 
@@ -50,6 +49,10 @@ def _read(kind: str, family: str, language: str) -> dict[str, Any] | None:
     return read_race(path) if path.is_file() else None
 
 
+def _heads(found: dict[tuple[str, str], pd.DataFrame]) -> list[str]:
+    return [f"{family} {language}" for family, language in found]
+
+
 def _half(row: pd.Series, name: str) -> str:
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return "" if pd.isna(low) else f" ± {(high - low) / 2:.3f}"
@@ -64,11 +67,11 @@ def _by_pair(
         if entry in but:
             continue
         cells = []
-        for pair in PAIRS:
-            found = tables[pair][tables[pair]["entry"] == entry] if pair in tables else pd.DataFrame()
+        for everyone in tables.values():
+            found = everyone[everyone["entry"] == entry]
             cells.append(cell(found.iloc[0]) if len(found) else "–")
         rows.append([label, *cells])
-    return table(["contestant", *HEAD], rows)
+    return table(["contestant", *_heads(tables)], rows)
 
 
 def _ranks(tables: dict[tuple[str, str], pd.DataFrame], names: dict[str, str]) -> str:
@@ -123,13 +126,10 @@ def _grid(grids: dict[tuple[str, str], pd.DataFrame]) -> str:
     """k, tau, mode and alignment down, pairs across; the best aligned dial of a mode and pair in bold."""
     order: dict[tuple[Any, ...], list[str]] = {}
     keys = ["alignment", "mode", "neighbors", "temperature"]
-    for pair in PAIRS:
-        found = grids.get(pair)
-        if found is None or "mode" not in found:
-            continue
-        found = found[found["mode"].notna()].sort_values(keys, ascending=[False, True, True, True])
-        found = found.assign(least=found.groupby(["mode", "alignment"])["start"].transform("min"))
-        for row in found.to_dict("records"):
+    for found in grids.values():
+        cells = found[found["mode"].notna()].sort_values(keys, ascending=[False, True, True, True])
+        cells = cells.assign(least=cells.groupby(["mode", "alignment"])["start"].transform("min"))
+        for row in cells.to_dict("records"):
             text = f"{row['start']:.3f}"
             key = (row["mode"], row["alignment"], row["neighbors"], row["temperature"])
             order.setdefault(key, []).append(f"**{text}**" if row["start"] == row["least"] else text)
@@ -137,15 +137,12 @@ def _grid(grids: dict[tuple[str, str], pd.DataFrame]) -> str:
         [mode, "yes" if alignment == "procrustes" else "no", k, f"{tau:g}", *cells]
         for (mode, alignment, k, tau), cells in order.items()
     ]
-    return table(["mode", "aligned", "k", "tau", *HEAD], rows)
+    return table(["mode", "aligned", "k", "tau", *_heads(grids)], rows)
 
 
 def _growth(grids: dict[tuple[str, str], pd.DataFrame], option: str, what: str) -> str:
     order: dict[str, list[str]] = {}
-    for pair in PAIRS:
-        found = grids.get(pair)
-        if found is None or option not in found:
-            continue
+    for found in grids.values():
         own = found[found[option].notna()].sort_values(option)
         for _, row in own.iterrows():
             order.setdefault(f"{row[option]:,.0f}", []).append(f"{row['start']:.3f}")
@@ -155,7 +152,7 @@ def _growth(grids: dict[tuple[str, str], pd.DataFrame], option: str, what: str) 
         ]  # fmt: skip
         order.setdefault("all", []).append(f"{paper['start'].iloc[0]:.3f}" if len(paper) else "–")
     rows = [[size, *cells] for size, cells in order.items() if size != "all"] + [["all", *order.get("all", [])]]
-    return table([what, *HEAD], rows)
+    return table([what, *_heads(grids)], rows)
 
 
 def _budget(races: dict[tuple[str, str], dict[str, Any] | None]) -> str:
