@@ -28,6 +28,7 @@ def contents() -> dict[str, str]:
     names = labels(next(race for race in races.values() if race))
     return {
         "race_budget": _budget(races),
+        "race_state": _state(races),
         "race_end": _by_pair(tables, names, lambda row: f"{row['bits_100']:.3f}{_half(row, 'bits_100')}"),
         "race_start": _by_pair(tables, names, lambda row: f"{row['start']:.3f}"),
         "race_area": _by_pair(tables, names, lambda row: f"{row['area']:.3f}"),
@@ -47,6 +48,18 @@ def contents() -> dict[str, str]:
 def _read(kind: str, family: str, language: str) -> dict[str, Any] | None:
     path = paths.recorded_races_dir() / f"{kind}-{family}-{language}.json"
     return read_race(path) if path.is_file() else None
+
+
+def _state(races: dict[tuple[str, str], dict[str, Any] | None]) -> str:
+    """Which races are recorded, and how many seeds of each."""
+    parts = []
+    for (family, language), race in races.items():
+        seeds = len({row["seed"] for row in race["rows"]}) if race else 0
+        if seeds:
+            parts.append(f"{family} {language} ({seeds} seed{'s' * (seeds > 1)})")
+    missing = [f"{family} {language}" for (family, language), race in races.items() if not race]
+    rest = f" Not run yet: {', '.join(missing)}; the same command goes on." if missing else ""
+    return f"Recorded so far: {', '.join(parts)}.{rest}"
 
 
 def _heads(found: dict[tuple[str, str], pd.DataFrame]) -> list[str]:
