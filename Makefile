@@ -27,9 +27,8 @@ check: install-dev  ## style and types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-# A browser that loses a gesture on a busy machine is asked once more; the report says so.
 test: install-dev  ## every test that needs neither the internet nor a GPU, the browser's too
-	$(PYTHON) -m pytest -n 2 --dist loadfile -rsR --reruns 1 --only-rerun TimeoutError -m "not hub and not gpu and not budget"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -rsR -m "not hub and not gpu and not budget"
 
 test-all: test
 

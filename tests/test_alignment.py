@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import Any
 
@@ -134,7 +135,7 @@ class Recorder:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._all: Counter[tuple[bytes, bytes]] | None = None
-        self._fitted: tuple[np.ndarray, np.ndarray] | None = None
+        self._of_thread = threading.local()  # folds run side by side, a thread each
         self._normalize, self._products = alignment.normalize_rows, alignment.cross_products
         monkeypatch.setattr(alignment, "cross_products", self._cross_products)
         monkeypatch.setattr(alignment, "best_rotation", lambda products: np.eye(len(products)))
@@ -149,12 +150,12 @@ class Recorder:
             kept = list((self._all - given).elements())
             shape, dtype = (len(kept), source_rows.shape[1]), source_rows.dtype
             source, target = (np.frombuffer(b"".join(side), dtype).reshape(shape) for side in zip(*kept, strict=True))
-            self._fitted = source, target
+            self._of_thread.fitted = source, target
         return self._products(source_rows, target_rows)
 
     def _normalize_rows(self, rows: np.ndarray) -> np.ndarray:
-        if self._fitted is not None:  # before the first fold these are the words that are searched
-            self.folds.append((*self._fitted, rows))
+        if hasattr(self._of_thread, "fitted"):  # before the first fold these are the words that are searched
+            self.folds.append((*self._of_thread.fitted, rows))
         return self._normalize(rows)
 
 

@@ -12,7 +12,7 @@ from wechsel_core.dictionaries import CaseVariants, Coverage, coverage, paired_r
 from wechsel_core.errors import DictionaryError
 from wechsel_core.numerics.align import Alignment, best_rotation, cross_products, fit_alignment
 from wechsel_core.numerics.evaluation import csls_scores, translation_hits
-from wechsel_core.numerics.parallel import one_blas_thread
+from wechsel_core.numerics.parallel import one_blas_thread, run_blocks, side_by_side
 from wechsel_core.numerics.rows import normalize_rows
 from wechsel_core.numerics.statistics import bootstrap_interval
 from wechsel_core.types import BilingualDictionary
@@ -78,8 +78,10 @@ def align(
     # 26 s where one takes 2. The rotation is also the same to the bit then, however many cores there are.
     with one_blas_thread():
         source_rows, target_rows, pair_of_row = paired_rows(pairs, source, target, case_variants=case_variants)
-        precision = _held_out_precision(pairs, source_rows, target_rows, pair_of_row, source, target, seed=seed)
-        fitted = fit_alignment(source_rows, target_rows)
+        products = cross_products(source_rows, target_rows)
+        rows = source_rows, target_rows, pair_of_row
+        precision = _held_out_precision(pairs, *rows, products, source, target, seed=seed)
+        fitted = fit_alignment(source_rows, target_rows, products=products)
     return DictionaryAlignment(
         fitted,
         known,
@@ -111,8 +113,9 @@ def _held_out_precision(
     fit_source: np.ndarray,
     fit_target: np.ndarray,
     pair_of_row: np.ndarray,
-    source: StaticVectors,
-    target: StaticVectors,
+    products: np.ndarray,
+    source: RememberedVectors,
+    target: RememberedVectors,
     *,
     seed: int,
 ) -> dict[str, Any]:
@@ -129,6 +132,8 @@ def _held_out_precision(
         Usable pairs.
     fit_source, fit_target, pair_of_row
         Their vectors, as ``paired_rows`` gives them.
+    products
+        The ``cross_products`` of all of them.
 
     Returns
     -------
@@ -141,12 +146,15 @@ def _held_out_precision(
     target_forms = _known_forms([pair[1] for pair in pairs], target)
     words = _searched_words(source_forms, source)
     row_of = {word.lower(): i for i, word in enumerate(words)}
-    source_directions = normalize_rows(source.word_vectors(words))
     # "Rot" and "rot" are one query: the fit looks both up for either of them.
     queries = {form.lower(): form for form in reversed(target_forms)}
     position = {key: i for i, key in enumerate(queries)}
     query_forms = list(queries.values())
-    query_rows = target.word_vectors(query_forms)
+    source_directions, query_rows = side_by_side(
+        lambda: normalize_rows(source.word_vectors(words)), lambda: target.word_vectors(query_forms)
+    )
+    for store in (source, target):
+        store.forget_vectors()
     pair_source = np.array([row_of[form.lower()] for form in source_forms])
     pair_target = np.array([position[form.lower()] for form in target_forms])
     gold: list[set[int]] = [set() for _ in queries]
@@ -157,8 +165,8 @@ def _held_out_precision(
     fold_of, most = order % n_folds, max(1, SCORED_SIMILARITIES // (n_folds * len(words)))
     hits = {False: np.zeros((len(queries), len(CUTOFFS)), bool), True: np.zeros((len(queries), len(CUTOFFS)), bool)}
     scored = np.zeros(len(queries), dtype=bool)
-    products = cross_products(fit_source, fit_target)
-    for fold in range(int(fold_of.max()) + 1):
+
+    def score(fold: int) -> None:
         held = np.flatnonzero(fold_of == fold)
         in_fold = fold_of[pair_target] == fold
         hidden = np.zeros(len(words), dtype=bool)
@@ -166,7 +174,7 @@ def _held_out_precision(
         asked = held[order[held].argsort()[:most]]
         rows = (in_fold | hidden[pair_source])[pair_of_row]
         if rows.all():
-            continue
+            return
         others = products - cross_products(fit_source[rows], fit_target[rows]) if rows.any() else products
         # Turning the few queries back is the same as turning all English words.
         turned = query_rows[asked] @ best_rotation(others).T.astype(np.float32)
@@ -175,6 +183,8 @@ def _held_out_precision(
         hits[False][asked] = translation_hits(similarities, right, cutoffs=CUTOFFS)
         hits[True][asked] = translation_hits(csls_scores(similarities, in_place=True), right, cutoffs=CUTOFFS)
         scored[asked] = True
+
+    run_blocks(score, range(int(fold_of.max()) + 1))
     frequent = (target.index(query_forms) < FREQUENT_WORDS) & scored
     return {
         "folds": int(fold_of.max()) + 1,

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from wechsel_core.errors import DictionaryError
+from wechsel_core.numerics.parallel import side_by_side
 from wechsel_core.types import BilingualDictionary
 from wechsel_core.vectors.base import StaticVectors
 
@@ -144,18 +145,27 @@ def paired_rows(
     pair_of_row : ndarray of int64, shape (n_rows,)
         Which pair each row belongs to.
     """
-    combinations: list[tuple[str, str]] = []
-    origin: list[int] = []
-    for number, (source_word, target_word) in enumerate(pairs):
-        offered = [(a, b) for a in variants(source_word) for b in variants(target_word)]
-        chosen = offered if case_variants == "reference" else list(dict.fromkeys(offered))
-        combinations += chosen
-        origin += [number] * len(chosen)
-    source_words, target_words = [a for a, _ in combinations], [b for _, b in combinations]
-    known = (source.index(source_words) >= 0) & (target.index(target_words) >= 0)
-    rows = np.flatnonzero(known)
-    return (
-        source.word_vectors([source_words[i] for i in rows]),
-        target.word_vectors([target_words[i] for i in rows]),
-        np.array(origin, dtype=np.int64)[rows],
+    source_forms, source_offers = _offered(pairs, 0, source, case_variants)
+    target_forms, target_offers = _offered(pairs, 1, target, case_variants)
+    pair_of_row, in_source, in_target = np.nonzero(source_offers[:, :, None] & target_offers[:, None, :])
+    source_words = source_forms[3 * pair_of_row + in_source].tolist()
+    target_words = target_forms[3 * pair_of_row + in_target].tolist()
+    source_rows, target_rows = side_by_side(
+        lambda: source.word_vectors(source_words), lambda: target.word_vectors(target_words)
     )
+    return source_rows, target_rows, pair_of_row
+
+
+def _offered(
+    pairs: Sequence[tuple[str, str]], side: int, vectors: StaticVectors, case_variants: CaseVariants
+) -> tuple[np.ndarray, np.ndarray]:
+    """One side's case variants, three a pair, and which of them, bool of shape (n_pairs, 3), make rows."""
+    flat = [form for pair in pairs for form in variants(pair[side])]
+    offers = vectors.index(flat).reshape(len(pairs), 3) >= 0
+    forms = np.empty(len(flat), dtype=object)
+    forms[:] = flat
+    if case_variants == "unique":
+        first, second, third = forms.reshape(len(pairs), 3).T
+        offers[:, 1] &= second != first
+        offers[:, 2] &= (third != first) & (third != second)
+    return forms, offers

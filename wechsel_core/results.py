@@ -40,6 +40,9 @@ KIND_NAMES = {
     TokenKind.BYTE_PIECE: "byte piece",
 }
 
+#: Tokens whose neighbours are turned into a table at once.
+_TOKENS_A_GROUP = 8192
+
 
 def write_neighbors(
     folder: Path, result: TransferPlan | TransferResult, source: TokenTable, target: TokenTable
@@ -51,27 +54,34 @@ def write_neighbors(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    target_ids, places = np.nonzero(result.neighbor_ids >= 0)
-    source_ids = result.neighbor_ids[target_ids, places]
-
-    def words(ids: np.ndarray, tokens: tuple[str, ...]) -> Any:
+    def words(ids: np.ndarray, tokens: Any) -> Any:
         # A dictionary column: 50 rows a token would repeat its string 50 times.
-        return pa.DictionaryArray.from_arrays(pa.array(ids.astype(np.int32)), pa.array(list(tokens), pa.string()))
+        return pa.DictionaryArray.from_arrays(pa.array(ids.astype(np.int32)), tokens)
 
-    table = pa.table(
-        {
-            "target_id": pa.array(target_ids.astype(np.int32)),
-            "target_token": words(target_ids, target.tokens),
-            "rank": pa.array((places + 1).astype(np.int16)),
-            "source_id": pa.array(source_ids.astype(np.int32)),
-            "source_token": words(source_ids, source.tokens),
-            "similarity": pa.array(result.similarities[target_ids, places]),
-            "weight": pa.array(result.weights[target_ids, places].astype(np.float32)),
-        }
-    )
-    pq.write_table(
-        _versioned(table),
+    sides = [pa.array(list(table.tokens), pa.string()) for table in (target, source)]
+
+    def group(start: int) -> Any:
+        part = slice(start, start + _TOKENS_A_GROUP)
+        target_ids, places = np.nonzero(result.neighbor_ids[part] >= 0)
+        source_ids = result.neighbor_ids[part][target_ids, places]
+        return _versioned(
+            pa.table(
+                {
+                    "target_id": pa.array((target_ids + start).astype(np.int32)),
+                    "target_token": words(target_ids + start, sides[0]),
+                    "rank": pa.array((places + 1).astype(np.int16)),
+                    "source_id": pa.array(source_ids.astype(np.int32)),
+                    "source_token": words(source_ids, sides[1]),
+                    "similarity": pa.array(result.similarities[part][target_ids, places]),
+                    "weight": pa.array(result.weights[part][target_ids, places].astype(np.float32)),
+                }
+            )
+        )
+
+    first = group(0)
+    writer = pq.ParquetWriter(
         folder / NEIGHBORS,
+        first.schema,
         compression="zstd",
         use_dictionary=["target_token", "source_token"],
         column_encoding={
@@ -82,6 +92,10 @@ def write_neighbors(
             "weight": "BYTE_STREAM_SPLIT",
         },
     )
+    with writer:
+        writer.write_table(first)
+        for start in range(_TOKENS_A_GROUP, len(result.neighbor_ids), _TOKENS_A_GROUP):
+            writer.write_table(group(start))
 
 
 def write_tokens(

@@ -19,6 +19,8 @@ _WATCH = """() => {
         const shown = app();
         return !shown || shown.getAttribute('data-test-script-state') !== 'notRunning'
             || shown.getAttribute('data-test-connection-state') !== 'CONNECTED'
+            // Connected, the script not begun: the page has nothing on it yet.
+            || document.querySelector('[data-testid="stElementContainer"]') === null
             || document.querySelector('[data-testid="stSkeleton"], [data-testid="stSpinner"]') !== null;
     };
     window.lab = {changed: performance.now(), busy: true, asked: 0, drawn: 0};
@@ -30,8 +32,16 @@ _WATCH = """() => {
     look();
     // By the clock, not by frames: a browser that draws without a GPU may draw none for a while.
     setInterval(look, 16);
-    // A run may begin and end between two looks; a change of its state is seen all the same.
-    new MutationObserver(() => { window.lab.changed = performance.now(); }).observe(document.documentElement, {
+    // A run may begin and end between two looks, or within one update of the page, which then says nothing of it: what
+    // the page and the server tell each other is heard too.
+    const change = () => { window.lab.changed = performance.now(); };
+    const heard = new WeakSet(), send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (...data) {
+        if (!heard.has(this)) { heard.add(this); this.addEventListener('message', change); }
+        change();
+        return send.apply(this, data);
+    };
+    new MutationObserver(change).observe(document.documentElement, {
         subtree: true, attributes: true, attributeFilter: ['data-test-script-state', 'data-test-connection-state'],
     });
     // What is drawn on the page counts too: a chart may come after the script's end. Not what stands inside a canvas:
@@ -45,6 +55,12 @@ _WATCH = """() => {
     }
 }"""
 _STILL = "still => window.lab && !window.lab.busy && performance.now() - window.lab.changed > still"
+
+
+def visit(page: Page, address: str) -> None:
+    """Open a page as a person does who waits for it: a gesture on a page that is still being drawn may be lost."""
+    page.goto(address)
+    settle(page)
 
 
 def settle(page: Page) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -60,7 +60,7 @@ def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Calla
     page.on("request", lambda request: elsewhere.append(request.url) if is_elsewhere(request.url) else None)
 
     # The very first visit to a server may be a deep link: it too stands in the app's navigation.
-    page.goto(f"{app_url}/neighbours?result=gone")
+    visit(page, f"{app_url}/neighbours?result=gone")
     expect(page.get_by_text("There is no result gone")).to_be_visible()
     page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", name="WECHSEL Lab")).to_be_visible()
@@ -101,7 +101,7 @@ def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Calla
 def test_cancelled_initialisation_leaves_nothing(page: Page, app_url: str, app_home: Path) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/initialise?target_language=sw&seed=7")
+    visit(page, f"{app_url}/initialise?target_language=sw&seed=7")
     start = page.get_by_role("button", name="Initialise", exact=True)
     start.click()
     page.get_by_role("button", name="Cancel").click()

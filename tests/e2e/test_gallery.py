@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -50,7 +50,7 @@ def test_picture(
     with browser.new_context(viewport=size, color_scheme=scheme) as context:
         context.set_default_timeout(120_000)
         page = context.new_page()
-        page.goto(f"{app_url}/{address}")
+        visit(page, f"{app_url}/{address}")
         expect(page.get_by_role("heading", name=title, exact=True).first).to_be_visible()
         settle(page)
         assert page.get_by_test_id("stException").count() == 0 and page.get_by_text("Page not found").count() == 0

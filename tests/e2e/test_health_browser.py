@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.settled import visit
 from tests.pages.tiny_result import write_tiny_result
 from wechsel_core.config import InitConfig
 
@@ -37,7 +38,7 @@ def results(app_home: Path) -> Iterator[tuple[str, str]]:
 def test_health_report_is_read_and_taken_home(page: Page, app_url: str, results: tuple[str, str]) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/health?result={results[0]}")
+    visit(page, f"{app_url}/health?result={results[0]}")
     expect(page.get_by_role("heading", name="Coverage by frequency")).to_be_visible()
     expect(page.get_by_test_id("stAlert").first).to_contain_text("Start with")
     with page.expect_download() as taken:
@@ -69,7 +70,7 @@ def test_html_report_opens_without_a_server(page: Page, tmp_path: Path) -> None:
 def test_health_of_another_result_and_back(page: Page, app_url: str, results: tuple[str, str]) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/health?result={results[0]}")
+    visit(page, f"{app_url}/health?result={results[0]}")
     skewness = page.get_by_text("In how many lists of k = 10")
     expect(skewness).to_be_visible()
     page.get_by_role("combobox", name="Result").click()
@@ -85,7 +86,7 @@ def test_compare_click_back_and_reload(page: Page, app_url: str, results: tuple[
     from playwright.sync_api import expect
 
     page.on("dialog", lambda _: pytest.fail("a token ran as a script"))
-    page.goto(f"{app_url}/compare?a={results[0]}&b={results[1]}&token=2")
+    visit(page, f"{app_url}/compare?a={results[0]}&b={results[1]}&token=2")
     readable = page.get_by_test_id("stCode").first
     expect(readable).to_contain_text("␣Garten")
     table = page.get_by_test_id("stDataFrame").nth(1)
@@ -103,7 +104,7 @@ def test_compare_click_back_and_reload(page: Page, app_url: str, results: tuple[
 def test_compare_turns_tau_of_one_result(page: Page, app_url: str, results: tuple[str, str]) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/compare?a={results[0]}&b=reweighted&tau=1")
+    visit(page, f"{app_url}/compare?a={results[0]}&b=reweighted&tau=1")
     caption = page.get_by_text("tokens of the shared tokenizer")
     expect(caption).to_be_visible()
     before = caption.text_content()
@@ -122,7 +123,7 @@ def test_narrow_window_has_no_sideways_scroll(
 
     page.set_viewport_size({"width": 360, "height": 740})
     for name in (f"health?result={results[0]}", f"compare?a={results[0]}&b={results[1]}&token=1"):
-        page.goto(f"{app_url}/{name}")
+        visit(page, f"{app_url}/{name}")
         expect(page.get_by_test_id("stHeading").nth(2)).to_be_visible()
         page.wait_for_load_state("networkidle")
         screenshot(name.split("?")[0])

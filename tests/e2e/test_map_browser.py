@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.e2e.settled import visit
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -32,7 +34,7 @@ SELECTED = re.compile(r"^[\d,]+ tokens? selected")
 def open_map(page: Page, app_url: str, **query: str) -> None:
     """The map of the example, drawn; with few points unless the test says otherwise."""
     asked = {"result": EXAMPLE, "n": "1000"} | query
-    page.goto(f"{app_url}/map?" + "&".join(f"{name}={value}" for name, value in asked.items()))
+    visit(page, f"{app_url}/map?" + "&".join(f"{name}={value}" for name, value in asked.items()))
     drawn(page)
 
 
@@ -135,7 +137,7 @@ def test_lasso_takes_many_and_the_address_keeps_them(page: Page, app_url: str) -
     assert len(chosen) == count
     with page.context.browser.new_context() as second:  # a colleague opens the link
         visitor = second.new_page()
-        visitor.goto(page.url)
+        visit(visitor, page.url)
         drawn(visitor)
         expect(visitor.get_by_text(f"{count:,} tokens selected")).to_be_visible()
         assert marked(visitor, 0) == chosen
@@ -241,7 +243,7 @@ def test_model_space_and_umap(page: Page, app_url: str, screenshot: Callable[[st
     page.set_default_timeout(180_000)
     open_map(page, app_url, space="model", colour="similarity")
     screenshot("model")
-    page.goto(f"{app_url}/map?result={EXAMPLE}&n=1000&method=umap&colour=frequency")
+    visit(page, f"{app_url}/map?result={EXAMPLE}&n=1000&method=umap&colour=frequency")
     expect(page.get_by_text("UMAP (n_neighbors 15")).to_be_visible(timeout=180_000)
     drawn(page)
     screenshot("umap")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.settled import answer_seconds, settle
+from tests.e2e.settled import answer_seconds, settle, visit
 from tests.e2e.test_map_browser import alone, drag, drawn, marked, tool
 from tests.pages.tiny_result import write_tiny_result
 
@@ -130,7 +130,7 @@ def test_flow(browser: Browser, app_url: str, tiny: Path, tmp_path: Path, name: 
             one.set_default_timeout(120_000)
         page, errors = context.new_page(), []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{app_url}/{flow.address}")
+        visit(page, f"{app_url}/{flow.address}")
         settle(page)
         before = page.url
         answer_seconds(page, lambda: flow.gesture(page))
@@ -144,7 +144,7 @@ def test_flow(browser: Browser, app_url: str, tiny: Path, tmp_path: Path, name: 
         settle(page)
         assert (page.url, flow.shows(page)) == (after, shown)
         visitor = colleague.new_page()
-        visitor.goto(after)
+        visit(visitor, after)
         settle(visitor)
         assert flow.shows(visitor) == shown
         page.go_back()

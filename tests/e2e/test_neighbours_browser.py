@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 from tests.pages.tiny_result import TARGET, write_tiny_result
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def result(app_home: Path) -> Iterator[str]:
 def test_click_and_back(page: Page, app_url: str, result: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    visit(page, f"{app_url}/neighbours?result={result}&token=1")
     readable = page.get_by_test_id("stCode").first
     expect(readable).to_contain_text("␣Haus")
     table = page.get_by_test_id("stDataFrame").first
@@ -59,7 +59,7 @@ def test_search_resends_its_part_alone(page: Page, app_url: str, result: str) ->
 
     frames: list[bytes] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(data)))
-    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    visit(page, f"{app_url}/neighbours?result={result}&token=1")
     settle(page)
     frames.clear()
     search = page.get_by_test_id("stTextInput").filter(has_text="Search a token").get_by_role("searchbox")
@@ -100,7 +100,7 @@ def elements(frames: list[bytes]) -> list[Any]:
 def test_dials_are_dragged_and_undone(page: Page, app_url: str, result: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/neighbours?result={result}&token=1")
+    visit(page, f"{app_url}/neighbours?result={result}&token=1")
     effective = page.get_by_test_id("stMetric").filter(has_text="Effective neighbours")
     expect(effective).to_contain_text("2.10")
     before = query(page)
@@ -119,7 +119,7 @@ def test_dials_are_dragged_and_undone(page: Page, app_url: str, result: str) -> 
     assert query(page) == at_both
     with page.context.browser.new_context() as second:  # a colleague opens the link
         visitor = second.new_page()
-        visitor.goto(page.url)
+        visit(visitor, page.url)
         expect(visitor.get_by_test_id("stMetric").filter(has_text="Effective neighbours")).to_contain_text("1.00")
 
     page.go_back()
@@ -133,7 +133,7 @@ def test_dials_are_dragged_and_undone(page: Page, app_url: str, result: str) -> 
 def test_regular_expression_and_filter(page: Page, app_url: str, result: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/neighbours?result={result}")
+    visit(page, f"{app_url}/neighbours?result={result}")
     page.get_by_test_id("stCheckbox").filter(has_text="Regex").locator("label").first.click()
     expect(page).to_have_url(re.compile("regex=True"))
     search = page.get_by_test_id("stTextInput").filter(has_text="Search a token").get_by_role("searchbox")
@@ -170,7 +170,7 @@ def test_hostile_tokens_run_nothing(page: Page, app_url: str, result: str, token
     from playwright.sync_api import expect
 
     page.on("dialog", lambda _: pytest.fail("a token ran as a script"))
-    page.goto(f"{app_url}/neighbours?result={result}&token={token}&english=%3Cscript%3E")
+    visit(page, f"{app_url}/neighbours?result={result}&token={token}&english=%3Cscript%3E")
     expect(page.get_by_text(f"Token {token} as stored")).to_be_visible()
     expect(page.get_by_role("heading", name="The other way round")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame").last).to_be_visible()
@@ -181,7 +181,7 @@ def test_hostile_tokens_run_nothing(page: Page, app_url: str, result: str, token
 def test_hostile_address_is_shown_as_text(page: Page, app_url: str, result: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/neighbours?result={result}&token=:material/home:%20$x$%20:red[y]%20%3Cb%3Ez")
+    visit(page, f"{app_url}/neighbours?result={result}&token=:material/home:%20$x$%20:red[y]%20%3Cb%3Ez")
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("$x$")
     words = (alert.text_content() or "").replace("\u2060", "")
@@ -195,7 +195,7 @@ def test_narrow_window_has_no_sideways_scroll(
 
     page.set_viewport_size({"width": 360, "height": 740})
     for name in ("", "initialise", f"neighbours?result={result}&token=1&english=house"):
-        page.goto(f"{app_url}/{name}")
+        visit(page, f"{app_url}/{name}")
         expect(page.get_by_test_id("stHeading").first).to_be_visible()
         page.wait_for_load_state("networkidle")
         screenshot(name.split("?")[0] or "overview")

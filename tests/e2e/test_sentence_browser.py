@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -24,7 +24,7 @@ HOSTILE = '<script>alert(1)</script> $x$ :red[x] </div><img src=x onerror=alert(
 def test_sentence_from_typing_to_a_link(page: Page, app_url: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/sentence?result={EXAMPLE}")
+    visit(page, f"{app_url}/sentence?result={EXAMPLE}")
     # Nothing stands under a heading that has not been worked out: the loss comes last.
     loss = page.get_by_test_id("stMetric").filter(has_text="Bits per byte")
     expect(loss).to_be_visible()
@@ -68,7 +68,7 @@ def test_hostile_sentence_is_text(page: Page, app_url: str) -> None:
     from playwright.sync_api import expect
 
     page.on("dialog", lambda _: pytest.fail("a sentence ran as a script"))
-    page.goto(f"{app_url}/sentence?result={EXAMPLE}&text={quote(HOSTILE)}")
+    visit(page, f"{app_url}/sentence?result={EXAMPLE}&text={quote(HOSTILE)}")
     expect(page.get_by_test_id("stMetric").filter(has_text="Bits per byte")).to_be_visible()
     settle(page)
     main = page.get_by_test_id("stMain")
@@ -86,7 +86,7 @@ def test_narrow_window_has_no_sideways_scroll(
 
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(f"{app_url}/sentence?result={EXAMPLE}&text={quote('anticonstitutionnellement ' + 'x' * 120)}")
+    visit(page, f"{app_url}/sentence?result={EXAMPLE}&text={quote('anticonstitutionnellement ' + 'x' * 120)}")
     expect(page.get_by_test_id("stMetric").filter(has_text="Bits per byte")).to_be_visible()
     settle(page)
     screenshot(f"sentence-{scheme}")

@@ -37,7 +37,7 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
         def visit(context, address: str):
             opened = context.new_page()
             opened.set_default_timeout(120_000)
-            opened.goto(f"{server.url}/{address}")
+            visit(opened, f"{server.url}/{address}")
             settle(opened)
             return opened
 
@@ -51,7 +51,7 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
             pages[word] = visit(context, f"neighbours?result={EXAMPLE}&q={word}&token={token}")
         # Every second one goes on to another page and another search.
         for word in WORDS[::2]:
-            pages[word].goto(f"{server.url}/map?result={EXAMPLE}&q={word}&token={tokens[word]}")
+            visit(pages[word], f"{server.url}/map?result={EXAMPLE}&q={word}&token={tokens[word]}")
             settle(pages[word])
         after = process.memory_full_info().uss
         for word in WORDS[1::2]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 from ui.tour import STOPS
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 def test_tour(page: Page, app_url: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(app_url)
+    visit(page, app_url)
     page.get_by_role("link", name=f"1. {STOPS[0].title}").click()
     for number, stop in enumerate(STOPS, 1):
         expect(page.get_by_text(f"Tour, stop {number} of {len(STOPS)}: {stop.title}")).to_be_visible()

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.e2e.server import Server, running_app
+from tests.e2e.settled import visit
 from wechsel_core import runs
 from wechsel_core.training import launcher
 
@@ -83,7 +84,7 @@ def step() -> int:
 def start_in_the_browser(page: Page, address: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(address)
+    visit(page, address)
     expect(page.get_by_role("heading", name="What it takes")).to_be_visible(timeout=START_MILLISECONDS)
     expect(page.get_by_test_id("stCode").filter(has_text="wechsel_core train").first).to_contain_text("--arm random")
     page.get_by_role("button", name=re.compile("^Start")).click()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.settled import settle
+from tests.e2e.settled import settle, visit
 from tests.services.tiny_files import build_tiny_files
 from wechsel_core.services.initialise import initialise
 
@@ -36,7 +36,7 @@ def test_from_drawing_to_a_link_and_back(page: Page, app_url: str, tiny: str) ->
     from playwright.sync_api import expect
 
     page.set_default_timeout(240_000)  # the first visitor of a server waits for torch
-    page.goto(f"{app_url}/try_it?result={tiny}&text=chat%20chien&new_tokens=4")
+    visit(page, f"{app_url}/try_it?result={tiny}&text=chat%20chien&new_tokens=4")
     settle(page)
     assert page.get_by_text("Page not found").count() == 0
     text = page.get_by_test_id("stHtml").first
@@ -72,7 +72,7 @@ def test_narrow_window_and_hostile_text(page: Page, app_url: str, tiny: str, sch
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.set_viewport_size({"width": 360, "height": 740})
     for text in (HOSTILE, HOSTILE[:20]):
-        page.goto(f"{app_url}/try_it?result={tiny}&text={quote(text)}&new_tokens=2&drawn=True")
+        visit(page, f"{app_url}/try_it?result={tiny}&text={quote(text)}&new_tokens=2&drawn=True")
         settle(page)
         main = page.get_by_test_id("stMain")
         assert main.locator("script, .katex, img[src='x']").count() == 0
@@ -84,7 +84,7 @@ def test_narrow_window_and_hostile_text(page: Page, app_url: str, tiny: str, sch
 def test_the_examples_model_is_made(page: Page, app_url: str) -> None:
     from playwright.sync_api import expect
 
-    page.goto(f"{app_url}/try_it?result=pocket-gpt2-fr")
+    visit(page, f"{app_url}/try_it?result=pocket-gpt2-fr")
     page.get_by_role("button", name="Make its model").click()
     expect(page.get_by_test_id("stHtml").first).to_contain_text("Cliquez sur le bouton pour", timeout=240_000)
     settle(page)

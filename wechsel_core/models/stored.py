@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -63,22 +64,21 @@ class StoredRows:
     """A matrix, or a vector as one column, that is indexed by slices or id arrays and gives float32 rows.
 
     The file is memory-mapped: what stays in memory is the system's page cache.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_rows, dim)
     """
 
-    def __init__(self, tensor: StoredTensor, n_rows: int | None = None) -> None:
+    def __init__(self, tensor: StoredTensor) -> None:
         if tensor.dtype not in _FLOATS:
             raise ModelError(f"embeddings of type {tensor.dtype}", "floating point weights", "choose another model")
         n_stored, columns = tensor.shape[0], math.prod(tensor.shape[1:])
         dtype = np.dtype(_FLOATS[tensor.dtype]).newbyteorder("<")
         mapped = np.memmap(tensor.file, dtype, "r", offset=tensor.start, shape=(n_stored, columns))
         self.tensor = tensor
-        self._stored = np.asarray(mapped)[:n_rows]
-        self.shape: tuple[int, ...] = self._stored.shape
+        self._stored = np.asarray(mapped)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n_rows, dim)."""
+        return self._stored.shape
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -87,8 +87,10 @@ class StoredRows:
         return as_float32(self._stored[rows], self.tensor.dtype)
 
     def first(self, n_rows: int) -> StoredRows:
-        """The same matrix without the rows beyond the first ``n_rows``."""
-        return StoredRows(self.tensor, n_rows)
+        """The same matrix without the rows beyond the first ``n_rows``; a second mapping would count its pages twice."""
+        fewer = copy.copy(self)
+        fewer._stored = self._stored[:n_rows]
+        return fewer
 
 
 def as_float32(stored: np.ndarray, dtype: str) -> np.ndarray:

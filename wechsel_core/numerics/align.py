@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy.linalg import svd
 
+from wechsel_core.numerics.parallel import run_blocks
 from wechsel_core.numerics.rows import distinct_rows
 
 #: Rows that are widened to float64 at once.
 BLOCK = 8192
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,7 @@ class Alignment:
     n_pairs: int
 
 
-def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray) -> Alignment:
+def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray, *, products: np.ndarray | None = None) -> Alignment:
     """Solve the orthogonal Procrustes problem argmin ||source_rows R - target_rows||.
 
     Neither centred nor normalised, as in the paper's code.
@@ -43,6 +47,8 @@ def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray) -> Alignment
     ----------
     source_rows, target_rows : ndarray, shape (n_pairs, dim)
         Vectors of the two words of each pair; a pair that stands twice counts twice.
+    products : ndarray of float64, shape (dim, dim), optional
+        Their ``cross_products``, where they are known already.
 
     Returns
     -------
@@ -58,11 +64,15 @@ def fit_alignment(source_rows: np.ndarray, target_rows: np.ndarray) -> Alignment
     Schönemann (1966), A generalized solution of the orthogonal Procrustes problem; Minixhofer et al. (2022),
     section 3.1.
     """
-    rotation = best_rotation(cross_products(source_rows, target_rows))
+    rotation = best_rotation(cross_products(source_rows, target_rows) if products is None else products)
+
+    def squares(source: np.ndarray, target: np.ndarray) -> tuple[float, float]:
+        return float(np.vdot(target, target)), float(np.square(source @ rotation - target).sum())
+
     scale = squared = 0.0
-    for source, target in _blocks(source_rows, target_rows):
-        scale += float(np.vdot(target, target))
-        squared += float(np.square(source @ rotation - target).sum())
+    for of_target, of_residual in _by_block(squares, source_rows, target_rows):
+        scale += of_target
+        squared += of_residual
     return Alignment(rotation, float(np.sqrt(squared / scale)) if scale else 0.0, len(source_rows))
 
 
@@ -79,8 +89,8 @@ def cross_products(source_rows: np.ndarray, target_rows: np.ndarray) -> np.ndarr
     if source_rows.shape != target_rows.shape or source_rows.ndim != 2 or not len(source_rows):
         raise ValueError(f"paired rows of shapes {source_rows.shape} and {target_rows.shape} cannot be aligned")
     total = np.zeros((source_rows.shape[1],) * 2)
-    for source, target in _blocks(source_rows, target_rows):
-        total += source.T @ target
+    for part in _by_block(lambda source, target: source.T @ target, source_rows, target_rows):
+        total += part
     if not np.isfinite(total).all():
         raise ValueError("a paired row holds NaN or infinity")
     return total
@@ -92,10 +102,19 @@ def best_rotation(products: np.ndarray) -> np.ndarray:
     return np.asarray(left @ right)
 
 
-def _blocks(source_rows: np.ndarray, target_rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in range(0, len(source_rows), BLOCK):
+def _by_block(
+    work: Callable[[np.ndarray, np.ndarray], _T], source_rows: np.ndarray, target_rows: np.ndarray
+) -> list[_T]:
+    """What comes out for each block of pairs in float64, in their order whichever is done first."""
+    starts = range(0, len(source_rows), BLOCK)
+    found: dict[int, _T] = {}
+
+    def on_block(start: int) -> None:
         part = slice(start, start + BLOCK)
-        yield source_rows[part].astype(np.float64), target_rows[part].astype(np.float64)
+        found[start] = work(source_rows[part].astype(np.float64), target_rows[part].astype(np.float64))
+
+    run_blocks(on_block, starts)
+    return [found[start] for start in starts]
 
 
 def rotate(source_rows: np.ndarray, rotation: np.ndarray) -> np.ndarray:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
+
+_T = TypeVar("_T")
 
 
 def worker_count() -> int:
@@ -40,6 +42,45 @@ def run_blocks(work: Callable[[int], Any], starts: Iterable[int], *, most: int |
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, starts):
             pass
+
+
+def side_by_side(*work: Callable[[], _T]) -> list[_T]:
+    """What each of the calls returns, made on a thread each where the machine has the cores."""
+    results: list[Any] = [None] * len(work)
+
+    def call(number: int) -> None:
+        results[number] = work[number]()
+
+    run_blocks(call, range(len(work)))
+    return results
+
+
+def begin(work: Callable[[], _T]) -> Callable[[], _T]:
+    """Start a call on a thread of its own; what is returned waits for its result, or raises what it raised.
+
+    On one core nothing is won: there the call is made when its result is asked for.
+    """
+    if worker_count() <= 1:
+        return work
+    future: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result
+
+
+@contextmanager
+def alongside(work: Callable[[], object]) -> Iterator[None]:
+    """Run a call on a thread while the block runs, and wait for it; its exception is raised if the block raised none."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        yield
+        future.result()
 
 
 _lock = threading.Lock()

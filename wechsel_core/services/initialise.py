@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 from wechsel_core import paths
 from wechsel_core.config import InitConfig, config_hash
 from wechsel_core.errors import ConfigError, ModelError, OutputError
+from wechsel_core.numerics.parallel import alongside
 from wechsel_core.results import (
     STATIC_SPACE,
     write_manifest,
@@ -28,10 +31,12 @@ from wechsel_core.services.materials import Prepared, prepare
 from wechsel_core.services.row_notes import RowNotes, norms_of
 from wechsel_core.transfer.method import Initialisation, Materials
 from wechsel_core.transfer.registry import method
+from wechsel_core.transfer.result import TransferPlan
 from wechsel_core.transfer.wechsel import REFERENCE_SEED
 from wechsel_core.types import Progress, TokenTable
 
 _WRITING = "Mixing rows and writing the model"
+_open_inputs = partial(open_inputs, align_ahead=True)
 
 
 def default_out(config: InitConfig) -> Path:
@@ -51,7 +56,7 @@ def initialise(
     *,
     force: bool = False,
     progress: Progress | None = None,
-    opening: Callable[[InitConfig, Progress], TransferInputs] = open_inputs,
+    opening: Callable[[InitConfig, Progress], TransferInputs] = _open_inputs,
     preparing: Callable[..., Prepared] = prepare,
     planning: Callable[[Materials], Initialisation] = plan_by_method,
 ) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def initialise(
         Told the share done and the step; an exception that it raises cancels without a trace.
     opening, preparing, planning : callable
         In the place of ``open_inputs``, ``prepare`` and ``plan_by_method``: who makes many results keeps what they
-        share.
+        share. Inputs are opened while the alignment is under way.
 
     Returns
     -------
@@ -102,27 +107,36 @@ def initialise(
     tell(0.6, "Finding neighbours" if space else "Planning the rows")
     made = planning(prepared.materials)
     plan = made.plan
+    # The search is over: its copy of the source's vectors would stay beside the rows that are mixed.
+    prepared = dataclasses.replace(prepared, materials=dataclasses.replace(prepared.materials, source_subwords=None))
     timer.lap("neighbours")
-    with new_folder(out, force=force) as partial:
+    with new_folder(out, force=force) as folder:
         tell(0.8, _WRITING)
         notes = RowNotes(plan.kind)
         mixing = _mixing(inputs.source.skeleton.rows, len(tables[0]), made, config, notes)
-        model.write(partial, inputs.target_tokenizer, mixing, lambda share: tell(0.8 + 0.1 * share, _WRITING))
-        timer.lap("model")
-        tell(0.9, "Writing the result")
-        write_neighbors(partial, plan, *tables)
-        write_tokens(partial, plan, *tables, notes.norms)
-        if space is not None:
-            write_static_space(partial / STATIC_SPACE, space)
+        with alongside(lambda: _write_what_was_found(folder, prepared, plan, tables)):
+            model.write(folder, inputs.target_tokenizer, mixing, lambda share: tell(0.8 + 0.1 * share, _WRITING))
+            timer.lap("model")
+            tell(0.9, "Writing the result")
+            write_tokens(folder, plan, *tables, notes.norms)
         timer.lap("tables")
         tell(0.95, "Noting what went in")  # hashes every input
         manifest = build_manifest(config, inputs, prepared, plan, tables[1], source_norms, notes)
         manifest["warnings"] += made.notes
         timer.lap("hashes")
         manifest["timings"] = timer.seconds
-        write_manifest(partial, manifest)
+        write_manifest(folder, manifest)
         tell(1.0, "Done")  # the last chance to cancel: beyond this the result is there
     return {**manifest, "path": str(out)}
+
+
+def _write_what_was_found(
+    folder: Path, prepared: Prepared, plan: TransferPlan, tables: tuple[TokenTable, TokenTable]
+) -> None:
+    """What there is to write before any row is mixed."""
+    write_neighbors(folder, plan, *tables)
+    if prepared.space is not None:
+        write_static_space(folder / STATIC_SPACE, prepared.space)
 
 
 def _mixing(

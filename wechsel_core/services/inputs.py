@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wechsel_core import catalogue
+from wechsel_core.alignment import DictionaryAlignment, align
 from wechsel_core.assets import resolve
 from wechsel_core.config import InitConfig, field_help
-from wechsel_core.dictionaries import read_dictionary, sampled
+from wechsel_core.dictionaries import CaseVariants, read_dictionary, sampled
 from wechsel_core.errors import ConfigError, InputError, TextError, TokenizerError, VectorFileError
+from wechsel_core.numerics.parallel import begin
 from wechsel_core.transfer.method import Need
 from wechsel_core.transfer.registry import check_options, method
 from wechsel_core.types import BilingualDictionary, Progress
@@ -32,6 +35,8 @@ class TransferInputs:
     target_vectors: StaticVectors | None = None
     dictionary: BilingualDictionary | None = None
     helper: Any = None  # models.Checkpoint
+    #: Waits for the alignment, where it was begun while the models were opened.
+    aligning: Callable[[], DictionaryAlignment] | None = None
 
 
 def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str | None = None) -> str:
@@ -54,8 +59,15 @@ def default_name(kind: catalogue.Kind, language: str, wanted: str, family: str |
     return entries[0].name
 
 
-def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
+def open_inputs(config: InitConfig, progress: Progress, *, align_ahead: bool = False) -> TransferInputs:
     """Open what the method of a configuration needs, cheapest checks first, so that a slip shows before a long load.
+
+    Parameters
+    ----------
+    config : InitConfig
+    progress : callable
+    align_ahead : bool
+        Begin the alignment at once on a thread of its own: the libraries of the models take as long to load.
 
     Raises
     ------
@@ -85,6 +97,9 @@ def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
         opened["source_vectors"], opened["target_vectors"] = _same_dimension(
             opened["source_vectors"], opened["target_vectors"], config.reduce_dimension
         )
+    if align_ahead and "dictionary" in opened:
+        vectors = opened["source_vectors"], opened["target_vectors"]
+        opened["aligning"] = begin(partial(align_vectors, config, opened["dictionary"], *vectors))
     progress(0.1, f"Loading {config.source}")
     source = open_checkpoint(resolve("model", config.source, progress), progress=progress)
     progress(0.3, "Preparing the target tokenizer")
@@ -92,6 +107,14 @@ def open_inputs(config: InitConfig, progress: Progress) -> TransferInputs:
     if "helper" in needs:
         opened["helper"] = _open_helper(str(config.helper), tokenizer, progress)
     return TransferInputs(source, tokenizer, **opened)
+
+
+def align_vectors(
+    config: InitConfig, dictionary: BilingualDictionary, source: StaticVectors, target: StaticVectors
+) -> DictionaryAlignment:
+    """Align two vector stores as a configuration says."""
+    case_variants: CaseVariants = "reference" if config.compat == "reference" else "unique"
+    return align(dictionary, source, target, case_variants=case_variants, seed=config.seed)
 
 
 def _check_given(config: InitConfig, needs: frozenset[Need]) -> None:

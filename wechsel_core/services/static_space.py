@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from wechsel_core import paths
-from wechsel_core.alignment import DictionaryAlignment, align
+from wechsel_core.alignment import DictionaryAlignment
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import InputError, OutputError
+from wechsel_core.numerics.parallel import side_by_side
 from wechsel_core.results import STATIC_SPACE, StaticSpace, read_manifest, read_static_space, write_static_space
-from wechsel_core.services.inputs import TransferInputs, open_inputs
+from wechsel_core.services.inputs import TransferInputs, align_vectors, open_inputs
 from wechsel_core.services.manifest import inputs_record
 from wechsel_core.services.results import result_folder
 from wechsel_core.subword_embeddings import choose_mode, subword_embeddings
@@ -74,26 +76,22 @@ def make_static_space(
     tell(0.4, "Aligning the static vectors")
     if inputs.source_vectors is None or inputs.target_vectors is None:
         raise ValueError("a static space needs vectors of both languages")
-    reference = config.compat == "reference"
+    sources = inputs.source_vectors, inputs.target_vectors
     aligned = None
-    if inputs.dictionary is not None:
-        aligned = align(
-            inputs.dictionary,
-            inputs.source_vectors,
-            inputs.target_vectors,
-            case_variants="reference" if reference else "unique",
-            seed=config.seed,
-        )
+    if inputs.aligning is not None:
+        aligned = inputs.aligning()
+    elif inputs.dictionary is not None:
+        aligned = align_vectors(config, inputs.dictionary, *sources)
     tell(0.5, "Building subword embeddings")
-    mode = choose_mode(config.mode, inputs.source_vectors, inputs.target_vectors)
-    options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": reference}
+    mode = choose_mode(config.mode, *sources)
+    options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": config.compat == "reference"}
     rotation = np.eye(inputs.source_vectors.dim, dtype=np.float32) if aligned is None else aligned.alignment.rotation
-    space = StaticSpace(
-        subword_embeddings(source, inputs.source.tokenizer, inputs.source_vectors, **options),
-        subword_embeddings(target, inputs.target_tokenizer, inputs.target_vectors, **options),
-        rotation,
+    sides = (
+        (source, inputs.source.tokenizer, inputs.source_vectors),
+        (target, inputs.target_tokenizer, inputs.target_vectors),
     )
-    return aligned, mode, space
+    source_rows, target_rows = side_by_side(*(partial(subword_embeddings, *side, **options) for side in sides))
+    return aligned, mode, StaticSpace(source_rows, target_rows, rotation)
 
 
 def _made_again(manifest: dict[str, Any], tell: Progress) -> StaticSpace:

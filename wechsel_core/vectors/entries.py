@@ -13,7 +13,7 @@ _PRIME = np.uint64(1099511628211)
 _HALF = np.uint64(32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def scan_entries(data: np.ndarray, begin: int, n_entries: int) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """Find the ``word NUL int64-count int8-type`` entries.
 
@@ -54,7 +54,7 @@ def scan_entries(data: np.ndarray, begin: int, n_entries: int) -> tuple[int, np.
     return position, starts, counts, types
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def fill_table(data: np.ndarray, starts: np.ndarray, table: np.ndarray) -> None:
     """Enter each word's position into a hash table with open addressing; of equal words the first.
 
@@ -75,7 +75,7 @@ def fill_table(data: np.ndarray, starts: np.ndarray, table: np.ndarray) -> None:
             table[slot] = word
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def find_words(
     data: np.ndarray, starts: np.ndarray, table: np.ndarray, keys: np.ndarray, offsets: np.ndarray
 ) -> np.ndarray:
@@ -107,7 +107,7 @@ def find_words(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def join_words(data: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Words, each with its NUL.
 

@@ -60,14 +60,15 @@ class MappedFile:
             If the file ends before a row does: it was cut since it was opened.
         """
         out = np.empty((len(numbers), row_bytes), dtype=np.uint8)
-        if not hasattr(os, "preadv"):  # Windows
+        if not hasattr(os, "pread"):  # Windows
             part = self.data[offset:]
             return np.stack([part[n * row_bytes : (n + 1) * row_bytes] for n in numbers.tolist()]) if len(out) else out
-        view = out.reshape(-1).data
-        for place, number in enumerate(numbers.tolist()):
-            into = view[place * row_bytes : (place + 1) * row_bytes]
-            if os.preadv(self._descriptor, [into], offset + number * row_bytes) != row_bytes:
-                raise OSError(f"row {number} lies beyond the end of the file")
+        # numba is loaded on first use only, so that opening a file stays light.
+        from wechsel_core.vectors.row_reader import read_rows
+
+        done = read_rows(self._descriptor, offset, np.ascontiguousarray(numbers, dtype=np.int64), out)
+        if done < len(numbers):
+            raise OSError(f"row {numbers[done]} lies beyond the end of the file")
         return out
 
     def release(self) -> None:

@@ -111,7 +111,7 @@ def mean_of_rows(
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _walk(
     buffer: np.ndarray,
     starts: np.ndarray,
@@ -161,7 +161,7 @@ def _step(value: np.uint64, byte: int) -> np.uint64:
     return ((value ^ extended) * _FNV_PRIME) & _MASK
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _add_rows(rows: np.ndarray, ids: np.ndarray, start: int, offsets: np.ndarray, result: np.ndarray) -> None:
     """Add the rows of ``ids``, which stand at ``start`` and after among all ids, to the groups they belong to."""
     group = np.searchsorted(offsets, start, side="right") - 1

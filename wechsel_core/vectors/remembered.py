@@ -42,6 +42,11 @@ class RememberedVectors:
             self._rows = np.vstack([self._rows, self._store.word_vectors(unseen)])
         return np.asarray(self._rows[numbers])
 
+    def forget_vectors(self) -> None:
+        """Free the memory of the vectors; where the words are stays known."""
+        self._place.clear()
+        self._rows = self._rows[:0].copy()
+
     def subword_vectors(self, texts: Sequence[str]) -> np.ndarray:
         """As the store's."""
         return self._store.subword_vectors(texts)
