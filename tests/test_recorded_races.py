@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from wechsel_core import paths
 from wechsel_core.config import METHODS, RaceConfig
 from wechsel_core.pocket.build import races as build
+from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services import race_tables, races
 from wechsel_core.services.race_entries import entries
 
@@ -23,15 +25,19 @@ def named(config: RaceConfig) -> dict[str, Any]:
     return config.to_dict() | {"text": Path(str(config.text)).name, "held_out": Path(str(config.held_out)).name}
 
 
-def test_there_is_a_race_and_an_ablation() -> None:
-    names = {path.stem.split("-")[0] for path in FILES}
-    assert names == {"race", "ablation"}
+PAIRS = [(family, language) for family in FAMILIES for language in TARGET_LANGUAGES]
+
+
+def test_every_pair_has_a_race_and_an_ablation_and_the_real_model_its_start() -> None:
+    names = {f"{kind}-{family}-{language}" for kind in ("race", "ablation") for family, language in PAIRS}
+    names |= {f"start-{build.REAL_MODEL}-{build.REAL_LANGUAGE}"}
+    assert {path.stem for path in FILES} == names
     assert {entry["id"] for entry in races.list_races() if entry["recorded"]} == {path.stem for path in FILES}
 
 
 @RACES
 def test_it_is_what_the_build_makes(path: Path) -> None:
-    _, family, language = path.stem.split("-")
+    _, family, language = re.fullmatch(r"(\w+)-(.+)-(\w+)", path.stem).groups()
     wanted = build.race_configs(Path("corpora"), family, language)[path.stem]
     record = races.read_race(path)
     assert record["id"] == path.stem and record["config"] == named(wanted)
@@ -43,7 +49,7 @@ def test_every_contestant_of_every_seed_that_is_there_came_in(path: Path) -> Non
     record = races.read_race(path)
     contestants = {entry["name"] for entry in record["entries"]}
     seeds = {row["seed"] for row in record["rows"]}
-    assert 0 in seeds
+    assert seeds == set(RaceConfig.from_dict(record["config"]).seed_numbers)
     for seed in seeds:
         rows = [row for row in record["rows"] if row["seed"] == seed]
         assert {row["entry"] for row in rows} == contestants and len(rows) == len(contestants)

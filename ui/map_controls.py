@@ -88,7 +88,7 @@ def draw(result: str) -> Controls:
     with right:
         with_pairs = space == "turning" or (kept == "aligned" and _pairs(str(space)))
         closer = _closer()
-    view = map_data.View(result, map_data.digest(result), int(size), seed, method)
+    view = map_data.View(result, services.digest_of(result), int(size), seed, method)
     if method == "umap":
         view = map_data.View(result, view.digest, int(size), seed, method, near, dist)
     if view.size > SLOW_FROM:

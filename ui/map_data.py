@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui import services, text
-from wechsel_core.config import config_hash
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,11 +38,6 @@ class View:
         from wechsel_core.services.maps import UmapParameters
 
         return UmapParameters(self.n_neighbors, self.min_dist, self.seed)
-
-
-def digest(result_id: str) -> str:
-    """Hash of ``wechsel.json``: a result made again under the same id is read again."""
-    return config_hash(services.summary(result_id))
 
 
 def table(view: View) -> pd.DataFrame:

@@ -8,6 +8,7 @@ read-only arrays, so no session can change what another one sees.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,21 +80,19 @@ def initialise(config: InitConfig, out: Path, *, force: bool, progress: Progress
 
 
 def summary(result_id: str) -> dict[str, Any]:
-    """``wechsel.json`` of a result; a small file, read each time."""
-    from wechsel_core.services import results
-
-    return results.summary(result_id)
+    """``wechsel.json`` of a result, not to be changed; it is read again once the file is another one."""
+    return _summary(result_id)[0]
 
 
 def tokens(result_id: str) -> pd.DataFrame:
     """The target tokens of a result, row = target id."""
     # pandas copies on write, so a frame for oneself costs nothing until it is changed.
-    return _tokens(result_id, _digest(result_id)).copy(deep=False)
+    return _tokens(result_id, digest_of(result_id)).copy(deep=False)
 
 
 def find_token(result_id: str, query: str) -> int:
     """The target token that a text means."""
-    return _find_token(result_id, _digest(result_id), query)
+    return _find_token(result_id, digest_of(result_id), query)
 
 
 def neighbors(result_id: str, target_id: int, top: int, k: int, tau: float) -> pd.DataFrame:
@@ -126,46 +125,46 @@ def static_space_of(result_id: str) -> str:
 
 def stored(result_id: str) -> StoredResult:
     """The stored candidates of a result, one read-only object for all sessions."""
-    return _stored(result_id, _digest(result_id))
+    return _stored(result_id, digest_of(result_id))
 
 
 def token_weights(result_id: str, k: int, tau: float) -> TokenWeights:
     """Effective neighbours and top weight of every token under these dials."""
-    return _token_weights(result_id, _digest(result_id), k, tau)
+    return _token_weights(result_id, digest_of(result_id), k, tau)
 
 
 def model_rows(result_id: str) -> ModelRows:
     """Input embeddings of both vocabularies, one read-only object for all sessions; the first call loads the model."""
-    return _model_rows(result_id, _digest(result_id))
+    return _model_rows(result_id, digest_of(result_id))
 
 
 def row_norm(result_id: str, target_id: int, k: int, tau: float) -> RowNorm:
     """The length of a token's row under these dials, beside the lengths of the English rows."""
     from wechsel_core.services import reweight
 
-    digest = _digest(result_id)
+    digest = digest_of(result_id)
     rows, norms = _model_rows(result_id, digest), _source_norms(result_id, digest)
     return reweight.row_norm(rows, norms, _stored(result_id, digest), target_id, k, tau)
 
 
 def cut(result_id: str, text: str) -> tuple[Segmentation, Segmentation]:
     """A sentence as tokens of the target tokenizer and of the English one."""
-    return _tokenizers(result_id, _digest(result_id)).cut(text)
+    return _tokenizers(result_id, digest_of(result_id)).cut(text)
 
 
 def sentence_loss(result_id: str, text: str, k: int, tau: float) -> SentenceLoss | None:
     """How well the model predicts a sentence before any training, under these dials."""
-    return _sentence_loss(result_id, _digest(result_id), text, k, tau)
+    return _sentence_loss(result_id, digest_of(result_id), text, k, tau)
 
 
 def health_report(result_id: str) -> HealthReport:
     """The health report of a result."""
-    return _health_report(result_id, _digest(result_id))
+    return _health_report(result_id, digest_of(result_id))
 
 
 def compare(a: str, b: str, dials: tuple[int, float] | None, *, with_rows: bool) -> Comparison:
     """Two results compared, or one with itself under other dials; its tables are copied on write."""
-    found = _compare(a, _digest(a), b, _digest(b), dials, with_rows)
+    found = _compare(a, digest_of(a), b, digest_of(b), dials, with_rows)
     shared = {"settings", "figures", "similarities", "tokens"}
     return dataclasses.replace(found, **{name: getattr(found, name).copy(deep=False) for name in shared})
 
@@ -186,8 +185,24 @@ def rows_comparable(a: Side, b: Side) -> bool:
     return compare_results.rows_comparable(a, b)
 
 
-def _digest(result_id: str) -> str:
-    return config_hash(summary(result_id))
+def digest_of(result_id: str) -> str:
+    """A hash of ``wechsel.json``: the key to whatever is kept of a result."""
+    return _summary(result_id)[1]
+
+
+def _summary(result_id: str) -> tuple[dict[str, Any], str]:
+    from wechsel_core.services import results
+
+    return _read_summary(result_id, results.stamp(result_id))
+
+
+# A gesture asks for it twenty times: reading and hashing it each time took a tenth of the answer.
+@functools.lru_cache(maxsize=32)
+def _read_summary(result_id: str, stamp: tuple[str, int, int, int]) -> tuple[dict[str, Any], str]:
+    from wechsel_core.services import results
+
+    manifest = results.summary(result_id)
+    return manifest, config_hash(manifest)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the tokens")

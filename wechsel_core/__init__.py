@@ -3,4 +3,4 @@
 Row vectors everywhere: a matrix is ``(n_rows, dim)``. Source is English, target the new language.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -29,7 +29,7 @@ WAIT_MILLISECONDS = 60_000
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A browser that loses a gesture on a busy machine is asked once more; the report says so."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("budget"):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 

@@ -35,7 +35,7 @@ def result(home: Path) -> str:
 
 
 def test_projector_files_hold_the_original_vectors(result: str) -> None:
-    view = map_data.View(result, map_data.digest(result), 1000, 0, "pca")
+    view = map_data.View(result, services.digest_of(result), 1000, 0, "pca")
     points = np.array([5, N + 4])
     packed = zipfile.ZipFile(BytesIO(map_export.projector_files(view, "after", points)))
     vectors = np.array([line.split("\t") for line in packed.read("vectors.tsv").decode().splitlines()], dtype=float)

@@ -13,7 +13,7 @@ import streamlit as st
 
 from tests.pages.big_result import write_big_result
 from tests.pages.conftest import address, open_page
-from ui import map_data, map_figures, map_selection
+from ui import map_data, map_figures, map_selection, services
 from wechsel_core.services import maps
 
 N = 400
@@ -241,7 +241,7 @@ def test_missing_vectors_show_one_error(home: Path, result: str) -> None:
 
 
 def test_cached_arrays_cannot_be_changed(result: str) -> None:
-    view = map_data.View(result, map_data.digest(result), 1000, 0, "pca")
+    view = map_data.View(result, services.digest_of(result), 1000, 0, "pca")
     for array in (map_data.layout(view, "after").places, map_data.rows(view, "after").source,
                   map_data.hovers(view, "after", 10, 0.1), map_data.layout(view, "after").points):  # fmt: skip
         with pytest.raises(ValueError, match="read-only"):
@@ -259,7 +259,7 @@ def test_hostile_tokens_stay_text_in_hover_and_labels(home: Path) -> None:
 
     write_tiny_result(home / "results" / "tiny")
     st.cache_resource.clear()
-    view = map_data.View("tiny", map_data.digest("tiny"), 1000, 0, "pca")
+    view = map_data.View("tiny", services.digest_of("tiny"), 1000, 0, "pca")
     texts = map_data.hover_texts(view, np.arange(len(TARGET)), 3, 0.1)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in texts[3]
     assert not any("<script" in told or "\n" in told for told in texts)

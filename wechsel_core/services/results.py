@@ -11,7 +11,7 @@ import pandas as pd
 from wechsel_core import paths
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ConfigError, InputError, OutputError
-from wechsel_core.results import NEIGHBORS, SOURCE_TOKENS, TOKENS, read_manifest, read_table
+from wechsel_core.results import MANIFEST, NEIGHBORS, SOURCE_TOKENS, TOKENS, read_manifest, read_table
 from wechsel_core.transfer.registry import default_options
 
 #: Inputs that a person may give in place of the catalogue's: results may differ in these alone.
@@ -85,6 +85,16 @@ def _options(config: dict[str, Any]) -> dict[str, Any]:
 def summary(result_id: str) -> dict[str, Any]:
     """``wechsel.json`` of a result."""
     return read_manifest(result_folder(result_id))
+
+
+def stamp(result_id: str) -> tuple[str, int, int, int]:
+    """What differs once ``wechsel.json`` of a result is another one: its folder, time in ns, size and inode."""
+    folder = result_folder(result_id)
+    try:
+        found = (folder / MANIFEST).stat()
+    except OSError:
+        return str(folder), 0, 0, 0
+    return str(folder), found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def tokens(result_id: str) -> pd.DataFrame:

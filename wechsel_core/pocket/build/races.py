@@ -1,7 +1,7 @@
-"""The recorded races: every method on every pocket pair, and the ablation grid, kept as one file each.
+"""The recorded races: every method on every pocket pair, the ablation grid, and a real model, kept as one file each.
 
 Two processes run side by side, one a family, each on one thread and in a home of its own: the first seed of every pair,
-the ablations, then the other seeds. Whatever is done is recorded, and a later start goes on from the records, on another
+the ablations, then the other seeds; last the real model, before any training. Whatever is done is recorded, and a later start goes on from the records, on another
 machine too as long as the text is the same to the byte.
 """
 
@@ -16,27 +16,39 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wechsel_core.config import RaceConfig
+from wechsel_core.config import InitConfig, RaceConfig
 from wechsel_core.json_files import replace_json
 from wechsel_core.pocket.build.models import BLOCK_SIZE
 from wechsel_core.pocket.build.recorded import ROOT
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
+from wechsel_core.services.race_entries import ALL, parse
 from wechsel_core.services.races import RACE, WORKER, create, read_race
+from wechsel_core.transfer.registry import method
 
 STEPS, EVAL_EVERY, SEEDS = 30, 6, "0,1,2"
 #: Tokens a step: a masked model guesses 15 percent of them, so it takes twice as many for about the same time.
 TOKENS_PER_STEP = {"gpt2": 512, "roberta": 1024}
 HELD_OUT_TOKENS = {"gpt2": 2_000, "roberta": 4_000}
+#: A model of the wheel tier, and the language that it goes to.
+REAL_MODEL, REAL_LANGUAGE = "smollm2-135m", "fr"
+#: What can be told of it here without training: CLP and OMP would need a helper of its size.
+REAL_METHODS = tuple(name for name in ALL if method(parse(name).method).needs(InitConfig()).isdisjoint({"helper"}))
 #: What a recorded race leaves out: folders of the machine that it ran on.
 _PATHS = ("text", "held_out")
 
 
 def race_configs(corpora: Path, family: str, language: str) -> dict[str, RaceConfig]:
-    """The races of one pair by the name of their file."""
+    """The races of a pocket family, or of the real model, in one language, by the name of their file."""
     common: dict[str, Any] = {
-        "source": f"pocket-{family}", "target_language": language, "text": str(corpora / f"{language}.train.txt"),
-        "held_out": str(corpora / f"{language}.heldout.txt"), "held_out_tokens": HELD_OUT_TOKENS[family],
-        "batch_size": TOKENS_PER_STEP[family] // BLOCK_SIZE[family], "device": "cpu", "threads": 1,
+        "target_language": language, "text": str(corpora / f"{language}.train.txt"),
+        "held_out": str(corpora / f"{language}.heldout.txt"), "device": "cpu", "threads": 1,
+    }  # fmt: skip
+    if family == REAL_MODEL:
+        alone: dict[str, Any] = {"methods": ",".join(REAL_METHODS), "seeds": "0", "steps": 0, "held_out_tokens": 2_000}
+        return {f"start-{family}-{language}": RaceConfig(**common, **alone, source=family, batch_size=1)}
+    common |= {
+        "source": f"pocket-{family}", "held_out_tokens": HELD_OUT_TOKENS[family],
+        "batch_size": TOKENS_PER_STEP[family] // BLOCK_SIZE[family],
     }  # fmt: skip
     return {
         f"race-{family}-{language}": RaceConfig(**common, seeds=SEEDS, steps=STEPS, eval_every=EVAL_EVERY),
@@ -64,14 +76,21 @@ def main(work: Path, out: Path, report: Callable[[str], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    _family(REAL_MODEL, work, out, report, (REAL_LANGUAGE,))
 
 
-def _family(family: str, work: Path, out: Path, report: Callable[[str], object]) -> None:
+def _family(
+    family: str,
+    work: Path,
+    out: Path,
+    report: Callable[[str], object],
+    languages: tuple[str, ...] = tuple(TARGET_LANGUAGES),
+) -> None:
     home = work / "races" / f"home-{family}"
     home.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {"WECHSEL_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     for seed in SEEDS.split(","):
-        for language in TARGET_LANGUAGES:
+        for language in languages:
             for name, config in race_configs(work / "corpora", family, language).items():
                 if int(seed) not in config.seed_numbers:
                     continue

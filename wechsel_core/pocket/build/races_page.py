@@ -11,6 +11,7 @@ import pandas as pd
 from wechsel_core import paths
 from wechsel_core.evaluation.effort import RANDOM
 from wechsel_core.pocket.build.card import table
+from wechsel_core.pocket.build.races import REAL_LANGUAGE, REAL_MODEL
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services import race_tables
 from wechsel_core.services.races import labels, read_race
@@ -42,6 +43,7 @@ def contents() -> dict[str, str]:
         "race_grid": _grid(grids),
         "race_pairs": _growth(grids, "dictionary_size", "pairs"),
         "race_words": _growth(grids, "vector_words", "words"),
+        "race_real": _start(_read("start", REAL_MODEL, REAL_LANGUAGE)),
     }  # fmt: skip
 
 
@@ -133,6 +135,25 @@ def _cost(tables: dict[tuple[str, str], pd.DataFrame], names: dict[str, str]) ->
         "drawn",
     ]
     return table(head, rows)
+
+
+def _start(race: dict[str, Any] | None) -> str:
+    """The real model before any training, the best start first."""
+    if race is None:
+        return "Not run yet."
+    names = labels(race)
+    rows = [
+        [names[row["entry"]], f"{row['start']:.3f}", *_cost_cells(row)]
+        for row in race_tables.table(race).sort_values("start").to_dict("records")
+    ]
+    return table(["contestant", "bits per byte", "seconds", "MB", "translated, by rows"], rows)
+
+
+def _cost_cells(row: dict[str, Any]) -> list[str]:
+    if row["entry"] == RANDOM:
+        return ["–"] * 3
+    translated = "–" if pd.isna(row["translation"]) else f"{row['translation']:.1%}"
+    return [f"{row['init_seconds']:.1f}", f"{row['init_megabytes']:,.0f}", translated]
 
 
 def _grid(grids: dict[tuple[str, str], pd.DataFrame]) -> str:
