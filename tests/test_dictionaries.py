@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.memory_vectors import MemoryVectors
-from wechsel_core.dictionaries import coverage, paired_rows, read_dictionary, sampled, variants
+from wechsel_core.dictionaries import (
+    CaseVariants,
+    Coverage,
+    Forms,
+    coverage,
+    forms_of,
+    paired_rows,
+    read_dictionary,
+    sampled,
+    variants,
+)
 from wechsel_core.errors import DictionaryError, InputError
 from wechsel_core.types import BilingualDictionary
 
@@ -28,9 +39,23 @@ def numbered(*words: str) -> MemoryVectors:
     return MemoryVectors(words, [[i + 1, 0] for i in range(len(words))])
 
 
+def forms(pairs: Sequence[tuple[str, str]], *stores: MemoryVectors) -> list[Forms]:
+    return [forms_of([pair[side] for pair in pairs], stores[side]) for side in (0, 1)]
+
+
+def covered(dictionary: BilingualDictionary, source: MemoryVectors, target: MemoryVectors) -> Coverage:
+    return coverage(dictionary, *forms(dictionary.pairs, source, target))
+
+
+def rows_of(
+    pairs: Sequence[tuple[str, str]], source: MemoryVectors, target: MemoryVectors, *, case_variants: CaseVariants
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return paired_rows(*forms(pairs, source, target), source, target, case_variants=case_variants)
+
+
 def counted(pairs: list[tuple[str, str]], source: MemoryVectors, target: MemoryVectors, case_variants: str) -> Counter:
     """How often each (source word, target word) came out of ``paired_rows``."""
-    rows = paired_rows(pairs, source, target, case_variants=case_variants)
+    rows = rows_of(pairs, source, target, case_variants=case_variants)
     numbers = zip(rows[0][:, 0].astype(int), rows[1][:, 0].astype(int), strict=True)
     return Counter((source.words[a - 1], target.words[b - 1]) for a, b in numbers)
 
@@ -111,20 +136,20 @@ def test_coverage_counts_by_hand() -> None:
         ("dog", "chien"), ("CAT", "chat"), ("paris", "PARIS"),
         ("ice cream", "glace"), ("fox", "chien"), ("fox", "renard"), ("dog", "toutou"),
     )  # fmt: skip
-    found = coverage(BilingualDictionary(pairs, "d", ""), source, target)
+    found = covered(BilingualDictionary(pairs, "d", ""), source, target)
     assert found.usable.tolist() == [0, 1, 2] and found.n_offered == 7
     assert (found.n_multiword, found.n_source_unknown, found.n_target_unknown) == (1, 2, 1)
 
 
 def test_coverage_counts_add_up_when_nothing_is_known() -> None:
     pairs = (("a b", "c"), ("d", "e"), ("f", "g h"))
-    found = coverage(BilingualDictionary(pairs, "d", ""), numbered("x"), numbered("y"))
+    found = covered(BilingualDictionary(pairs, "d", ""), numbered("x"), numbered("y"))
     assert len(found.usable) == 0 and (found.n_multiword, found.n_source_unknown, found.n_target_unknown) == (2, 1, 0)
 
 
 def test_known_multiword_entry_is_usable() -> None:
     """Some vocabularies hold "New York"; the pair then counts as usable, not as multiword."""
-    found = coverage(BilingualDictionary((("New York", "y"),), "d", ""), numbered("New York"), numbered("y"))
+    found = covered(BilingualDictionary((("New York", "y"),), "d", ""), numbered("New York"), numbered("y"))
     assert found.usable.tolist() == [0] and found.n_multiword == 0
 
 
@@ -132,7 +157,7 @@ def test_known_multiword_entry_is_usable() -> None:
 @given(pairs=st.lists(st.tuples(*[st.sampled_from(["a", "B", "Cd", "e f", "zz", "QQ"])] * 2), unique=True))
 def test_coverage_counts_always_add_up(pairs: list[tuple[str, str]]) -> None:
     dictionary = BilingualDictionary(tuple(pairs), "d", "")
-    found = coverage(dictionary, numbered("a", "b", "cd"), numbered("A", "zz", "Cd"))
+    found = covered(dictionary, numbered("a", "b", "cd"), numbered("A", "zz", "Cd"))
     parts = len(found.usable), found.n_multiword, found.n_source_unknown, found.n_target_unknown
     assert sum(parts) == found.n_offered == len(pairs) and (np.diff(found.usable) > 0).all()
 
@@ -189,12 +214,12 @@ def test_two_pairs_that_share_a_variant_count_twice() -> None:
 def test_rows_are_paired_in_order(case_variants: str) -> None:
     """No row at all keeps its form; DOG alone against all three of CHIEN: rows 3, 1, 2, all of pair 1, after a pair
     without rows."""
-    source, target, pair = paired_rows([("DOG", "x")], numbered("DOG"), FR, case_variants=case_variants)
+    source, target, pair = rows_of([("DOG", "x")], numbered("DOG"), FR, case_variants=case_variants)
     assert source.shape == target.shape == (0, 2)
     assert source.dtype == target.dtype == np.float32
     assert pair.shape == (0,)
     pairs = [("DOG", "x"), ("DOG", "CHIEN"), ("dog", "CHIEN")]
-    source, target, pair = paired_rows(pairs, numbered("DOG"), FR, case_variants=case_variants)
+    source, target, pair = rows_of(pairs, numbered("DOG"), FR, case_variants=case_variants)
     assert source[:, 0].tolist() == [1, 1, 1]
     assert target[:, 0].tolist() == [3, 1, 2]
     assert pair.tolist() == [1, 1, 1] and pair.dtype == np.int64
@@ -206,9 +231,9 @@ def test_pair_of_row_names_the_pair(pairs: list[tuple[str, str]]) -> None:
     """All pairs at once are the pairs one by one, each row under its pair's number."""
     known = numbered("dog", "Dog", "chien", "CHIEN")
     for case_variants in ("unique", "reference"):
-        source, target, pair = paired_rows(pairs, known, known, case_variants=case_variants)
+        source, target, pair = rows_of(pairs, known, known, case_variants=case_variants)
         for number, one in enumerate(pairs):
-            alone = paired_rows([one], known, known, case_variants=case_variants)
+            alone = rows_of([one], known, known, case_variants=case_variants)
             np.testing.assert_array_equal(source[pair == number], alone[0])
             np.testing.assert_array_equal(target[pair == number], alone[1])
         assert len(source) == len(target) == len(pair) and (np.diff(pair) >= 0).all()
@@ -226,7 +251,7 @@ def test_reference_equals_its_loops() -> None:
         for b in (second, second.lower(), second.title())
         if a in source.words and b in target.words
     ]
-    rows = paired_rows(pairs, source, target, case_variants="reference")
+    rows = rows_of(pairs, source, target, case_variants="reference")
     np.testing.assert_array_equal(np.stack(rows[:2], axis=1), np.array(expected))
 
 
@@ -247,3 +272,11 @@ def test_a_sample_says_what_it_is() -> None:
     assert sampled(whole, None, 0) is whole is sampled(whole, 3, 0) is sampled(whole, 9, 0)
     assert sampled(whole, 2, 0).name == "made (2 pairs)"
     assert len({sampled(whole, size, seed).sha256 for size in (1, 2) for seed in (0, 1)} | {whole.sha256}) == 5
+
+
+def test_forms_say_where_each_is_and_which_is_the_most_frequent() -> None:
+    found = forms_of(["DOG", "ab", "no"], numbered("Dog", "dog", "DOG", "ab"))
+    assert found.texts.tolist() == [["DOG", "dog", "Dog"], ["ab", "ab", "Ab"], ["no", "no", "No"]]
+    assert found.index.tolist() == [[2, 1, 0], [3, 3, -1], [-1, -1, -1]]
+    assert found.most_frequent == ["Dog", "ab", "no"]
+    assert found.of(np.array([1])).texts.tolist() == [["ab", "ab", "Ab"]]

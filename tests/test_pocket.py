@@ -12,7 +12,7 @@ import pytest
 
 from wechsel_core import catalogue, paths
 from wechsel_core.config import InitConfig
-from wechsel_core.dictionaries import coverage, read_dictionary
+from wechsel_core.dictionaries import coverage, forms_of, read_dictionary
 from wechsel_core.services.initialise import initialise
 
 LANGUAGES = ("fr", "de", "zh", "sw")
@@ -84,7 +84,10 @@ def test_dictionary(language: str) -> None:
 @every_target
 def test_dictionary_is_covered(language: str) -> None:
     """Pairs enough to determine the rotation many times over."""
-    found = coverage(read_dictionary(data() / "dictionaries" / f"{language}.tsv"), vectors("en"), vectors(language))
+    dictionary = read_dictionary(data() / "dictionaries" / f"{language}.tsv")
+    found = coverage(
+        dictionary, *map(forms_of, zip(*dictionary.pairs, strict=True), (vectors("en"), vectors(language)))
+    )
     assert len(found.usable) > 10 * vectors("en").dim and len(found.usable) > 0.3 * found.n_offered
 
 

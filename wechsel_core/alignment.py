@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wechsel_core.dictionaries import CaseVariants, Coverage, coverage, paired_rows, variants
+from wechsel_core.dictionaries import CaseVariants, Coverage, Forms, coverage, forms_of, paired_rows
 from wechsel_core.errors import DictionaryError
 from wechsel_core.numerics.align import Alignment, best_rotation, cross_products, fit_alignment
 from wechsel_core.numerics.evaluation import csls_scores, translation_hits
@@ -66,28 +66,31 @@ def align(
         If no pair is known to both vocabularies.
     """
     source, target = RememberedVectors(source), RememberedVectors(target)
-    known = coverage(dictionary, source, target)
+    forms = tuple(forms_of([pair[side] for pair in dictionary.pairs], (source, target)[side]) for side in (0, 1))
+    known = coverage(dictionary, *forms)
     if not len(known.usable):
         raise DictionaryError(
             f"none of the {known.n_offered} pairs of {dictionary.name} is in both vocabularies",
             "pairs of an English word and a word of the target vectors",
             "check the languages and that English stands first",
         )
-    pairs = [dictionary.pairs[i] for i in known.usable]
+    source_forms, target_forms = (side.of(known.usable) for side in forms)
     # One BLAS thread: the products are small, and beside a training run two threads that wait for each other took
     # 26 s where one takes 2. The rotation is also the same to the bit then, however many cores there are.
     with one_blas_thread():
-        source_rows, target_rows, pair_of_row = paired_rows(pairs, source, target, case_variants=case_variants)
+        source_rows, target_rows, pair_of_row = paired_rows(
+            source_forms, target_forms, source, target, case_variants=case_variants
+        )
         products = cross_products(source_rows, target_rows)
         rows = source_rows, target_rows, pair_of_row
-        precision = _held_out_precision(pairs, *rows, products, source, target, seed=seed)
+        precision = _held_out_precision(source_forms, target_forms, *rows, products, source, target, seed=seed)
         fitted = fit_alignment(source_rows, target_rows, products=products)
     return DictionaryAlignment(
         fitted,
         known,
         precision,
         _pair_cosine(source_rows, target_rows, fitted.relative_residual),
-        _covered_words([pair[1] for pair in pairs], target),
+        _covered_words(target_forms, target),
     )
 
 
@@ -98,18 +101,18 @@ def _pair_cosine(source_rows: np.ndarray, target_rows: np.ndarray, relative_resi
     return (ratio**2 + 1 - relative_residual**2) / (2 * ratio) if ratio else 0.0
 
 
-def _covered_words(translated: list[str], target: StaticVectors) -> list[dict[str, float]]:
+def _covered_words(translated: Forms, target: StaticVectors) -> list[dict[str, float]]:
     """Of the most frequent target words with a letter in them, the share that some case variant of a pair is."""
     wanted = islice((i for i, word in enumerate(target.words) if any(map(str.isalpha, word))), BANDS[-1])
     words = np.fromiter(wanted, dtype=np.int64)
-    known = target.index([form for word in translated for form in variants(word)])
-    covered = np.isin(words, known)
+    covered = np.isin(words, translated.index)
     bands = dict.fromkeys(min(band, len(words)) for band in BANDS)
     return [{"most_frequent": n, "share": round(float(covered[:n].mean()), 4)} for n in bands if n]
 
 
 def _held_out_precision(
-    pairs: list[tuple[str, str]],
+    pairs_source: Forms,
+    pairs_target: Forms,
     fit_source: np.ndarray,
     fit_target: np.ndarray,
     pair_of_row: np.ndarray,
@@ -128,8 +131,8 @@ def _held_out_precision(
 
     Parameters
     ----------
-    pairs : list of (source word, target word)
-        Usable pairs.
+    pairs_source, pairs_target
+        The words of the usable pairs.
     fit_source, fit_target, pair_of_row
         Their vectors, as ``paired_rows`` gives them.
     products
@@ -142,8 +145,7 @@ def _held_out_precision(
         "frequent" ones (the 5,000 most frequent of the target vectors), and the same under CSLS. ``interval``
         holds a 95% bootstrap interval over the words for each share.
     """
-    source_forms = _known_forms([pair[0] for pair in pairs], source)
-    target_forms = _known_forms([pair[1] for pair in pairs], target)
+    source_forms, target_forms = pairs_source.most_frequent, pairs_target.most_frequent
     words = _searched_words(source_forms, source)
     row_of = {word.lower(): i for i, word in enumerate(words)}
     # "Rot" and "rot" are one query: the fit looks both up for either of them.
@@ -218,11 +220,3 @@ def _searched_words(source_forms: list[str], source: StaticVectors) -> list[str]
     for form in source_forms:
         chosen.setdefault(form.lower(), form)
     return list(chosen.values())
-
-
-def _known_forms(words: list[str], vectors: StaticVectors) -> list[str]:
-    """For every word the most frequent of its case variants that the vocabulary holds."""
-    forms = [variants(word) for word in words]
-    index = vectors.index([form for group in forms for form in group]).reshape(len(words), 3)
-    index = np.where(index < 0, np.iinfo(np.int64).max, index)
-    return [group[i] for group, i in zip(forms, index.argmin(axis=1), strict=True)]

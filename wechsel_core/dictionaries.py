@@ -103,10 +103,52 @@ def variants(word: str) -> tuple[str, str, str]:
     return word, word.lower(), word.title()
 
 
-def coverage(dictionary: BilingualDictionary, source: StaticVectors, target: StaticVectors) -> Coverage:
-    """Find the pairs of which both words are known in some case variant."""
-    knows_source = _known([pair[0] for pair in dictionary.pairs], source)
-    knows_target = _known([pair[1] for pair in dictionary.pairs], target)
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """The case variants of words, and where a vocabulary has them.
+
+    Attributes
+    ----------
+    texts : ndarray of str objects, shape (n_words, 3)
+    index : ndarray of int64, shape (n_words, 3)
+        -1 where a form is not known.
+    """
+
+    texts: np.ndarray
+    index: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Forms:
+        """Those of some of the words."""
+        return Forms(self.texts[rows], self.index[rows])
+
+    @property
+    def most_frequent(self) -> list[str]:
+        """For every word the most frequent of its forms that the vocabulary holds."""
+        place = np.where(self.index < 0, np.iinfo(np.int64).max, self.index).argmin(axis=1)
+        return list(self.texts[np.arange(len(place)), place])
+
+
+def forms_of(words: Sequence[str], vectors: StaticVectors) -> Forms:
+    """Look the case variants of words up, each once."""
+    flat = [form for word in words for form in variants(word)]
+    distinct = list(dict.fromkeys(flat))
+    place = dict(zip(distinct, vectors.index(distinct).tolist(), strict=True))
+    texts = np.empty(len(flat), dtype=object)
+    texts[:] = flat
+    index = np.fromiter(map(place.__getitem__, flat), dtype=np.int64, count=len(flat))
+    return Forms(texts.reshape(-1, 3), index.reshape(-1, 3))
+
+
+def coverage(dictionary: BilingualDictionary, source: Forms, target: Forms) -> Coverage:
+    """Find the pairs of which both words are known in some case variant.
+
+    Parameters
+    ----------
+    dictionary : BilingualDictionary
+    source, target : Forms
+        Of the first and the second word of each pair.
+    """
+    knows_source, knows_target = ((side.index >= 0).any(axis=1) for side in (source, target))
     multiword = np.array([" " in a or " " in b for a, b in dictionary.pairs], dtype=bool)
     usable = knows_source & knows_target
     left = ~usable
@@ -121,19 +163,22 @@ def coverage(dictionary: BilingualDictionary, source: StaticVectors, target: Sta
     )
 
 
-def _known(words: Sequence[str], vectors: StaticVectors) -> np.ndarray:
-    flat = [form for word in words for form in variants(word)]
-    return np.asarray((vectors.index(flat).reshape(len(words), 3) >= 0).any(axis=1))
-
-
 def paired_rows(
-    pairs: Sequence[tuple[str, str]], source: StaticVectors, target: StaticVectors, *, case_variants: CaseVariants
+    source_forms: Forms,
+    target_forms: Forms,
+    source: StaticVectors,
+    target: StaticVectors,
+    *,
+    case_variants: CaseVariants,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Vectors of dictionary pairs, as alignment takes them.
 
     Parameters
     ----------
-    pairs : sequence of (source word, target word)
+    source_forms, target_forms : Forms
+        Of the first and the second word of each pair.
+    source, target : StaticVectors
+        Where they were looked up.
     case_variants : {"unique", "reference"}
         ``unique``: every combination of case variants that both sides know, each once a pair. ``reference``:
         all 3 x 3 lookups of the package ``wechsel`` 0.0.4, repeats included, so that a pair written in lower
@@ -145,27 +190,26 @@ def paired_rows(
     pair_of_row : ndarray of int64, shape (n_rows,)
         Which pair each row belongs to.
     """
-    source_forms, source_offers = _offered(pairs, 0, source, case_variants)
-    target_forms, target_offers = _offered(pairs, 1, target, case_variants)
-    pair_of_row, in_source, in_target = np.nonzero(source_offers[:, :, None] & target_offers[:, None, :])
-    source_words = source_forms[3 * pair_of_row + in_source].tolist()
-    target_words = target_forms[3 * pair_of_row + in_target].tolist()
+    from_source, from_target = (_offered(forms, case_variants) for forms in (source_forms, target_forms))
+    pair_of_row, in_source, in_target = np.nonzero(from_source[:, :, None] & from_target[:, None, :])
     source_rows, target_rows = side_by_side(
-        lambda: source.word_vectors(source_words), lambda: target.word_vectors(target_words)
+        lambda: _vectors(source_forms, (pair_of_row, in_source), source),
+        lambda: _vectors(target_forms, (pair_of_row, in_target), target),
     )
     return source_rows, target_rows, pair_of_row
 
 
-def _offered(
-    pairs: Sequence[tuple[str, str]], side: int, vectors: StaticVectors, case_variants: CaseVariants
-) -> tuple[np.ndarray, np.ndarray]:
-    """One side's case variants, three a pair, and which of them, bool of shape (n_pairs, 3), make rows."""
-    flat = [form for pair in pairs for form in variants(pair[side])]
-    offers = vectors.index(flat).reshape(len(pairs), 3) >= 0
-    forms = np.empty(len(flat), dtype=object)
-    forms[:] = flat
+def _offered(forms: Forms, case_variants: CaseVariants) -> np.ndarray:
+    """Which forms make rows, bool of shape (n_words, 3)."""
+    offers = forms.index >= 0
     if case_variants == "unique":
-        first, second, third = forms.reshape(len(pairs), 3).T
+        first, second, third = forms.texts.T
         offers[:, 1] &= second != first
         offers[:, 2] &= (third != first) & (third != second)
-    return forms, offers
+    return offers
+
+
+def _vectors(forms: Forms, places: tuple[np.ndarray, np.ndarray], vectors: StaticVectors) -> np.ndarray:
+    """Vectors of forms, each asked for once."""
+    _, first, number = np.unique(forms.index[places], return_index=True, return_inverse=True)
+    return np.asarray(vectors.word_vectors(forms.texts[places][first].tolist())[number])

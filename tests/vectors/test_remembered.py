@@ -21,19 +21,13 @@ def test_the_same_vectors_and_no_word_asked_for_twice(monkeypatch: pytest.Monkey
         asked.extend(words)
         return plain(words)
 
-    looked: list[str] = []
-    plain_index = store.index
-
-    def index(words: Sequence[str]) -> np.ndarray:
-        looked.extend(words)
-        return plain_index(words)
-
     monkeypatch.setattr(store, "word_vectors", word_vectors)
     remembered = RememberedVectors(store)
     for words in (["b", "a", "b"], ["a"], ["d", "unknown", "b"], []):
         np.testing.assert_array_equal(remembered.word_vectors(words), plain(words).reshape(len(words), 3))
     assert asked == ["b", "a", "d", "unknown"]
-    monkeypatch.setattr(store, "index", index)
     assert list(remembered.index(["c", "x", "c"])) == [2, -1, 2] and list(remembered.words) == list("abcd")
     assert list(remembered.index(["x", "a"])) == [-1, 0] and list(remembered.index([])) == []
-    assert looked == ["c", "x", "a"]
+    remembered.forget_vectors()
+    np.testing.assert_array_equal(remembered.word_vectors(["a"]), plain(["a"]))
+    assert asked == ["b", "a", "d", "unknown", "a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +37,11 @@ class Checkpoint:
     folder: Path
 
     def weights_sha256(self) -> str:
-        """Hash of the weight files, in name order; reads them once (about 1 s a gigabyte)."""
+        """Hash of the weight files, in name order; the first call reads them (about 1 s a gigabyte)."""
+        return self._weights_sha256
+
+    @cached_property
+    def _weights_sha256(self) -> str:
         return weights_sha256(self.folder)
 
 

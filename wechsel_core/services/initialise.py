@@ -114,7 +114,7 @@ def initialise(
         tell(0.8, _WRITING)
         notes = RowNotes(plan.kind)
         mixing = _mixing(inputs.source.skeleton.rows, len(tables[0]), made, config, notes)
-        with alongside(lambda: _write_what_was_found(folder, prepared, plan, tables)):
+        with alongside(lambda: _write_what_was_found(folder, inputs, prepared, plan, tables)):
             model.write(folder, inputs.target_tokenizer, mixing, lambda share: tell(0.8 + 0.1 * share, _WRITING))
             timer.lap("model")
             tell(0.9, "Writing the result")
@@ -131,9 +131,14 @@ def initialise(
 
 
 def _write_what_was_found(
-    folder: Path, prepared: Prepared, plan: TransferPlan, tables: tuple[TokenTable, TokenTable]
+    folder: Path,
+    inputs: TransferInputs,
+    prepared: Prepared,
+    plan: TransferPlan,
+    tables: tuple[TokenTable, TokenTable],
 ) -> None:
-    """What there is to write before any row is mixed."""
+    """What there is to write before any row is mixed; the hash of the weights is known then, too."""
+    inputs.source.weights_sha256()
     write_neighbors(folder, plan, *tables)
     if prepared.space is not None:
         write_static_space(folder / STATIC_SPACE, prepared.space)

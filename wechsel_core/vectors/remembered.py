@@ -1,4 +1,4 @@
-"""A store that looks every word up once: the alignment asks for the same words for its fit and for its score."""
+"""A store that reads every vector once: the alignment asks for the same words for its fit and for its score."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wechsel_core.vectors.base import StaticVectors
 
 
 class RememberedVectors:
-    """Another store's words and vectors; what ``index`` and ``word_vectors`` were told is kept.
+    """Another store's words and vectors; what ``word_vectors`` was told is kept.
 
     Parameters
     ----------
@@ -22,16 +22,12 @@ class RememberedVectors:
         self.name, self.sha256, self.dim = store.name, store.sha256, store.dim
         self.frequencies, self.frequency_source = store.frequencies, store.frequency_source
         self.words, self.has_subwords = store.words, store.has_subwords
-        self._row: dict[str, int] = {}
         self._place: dict[str, int] = {}
         self._rows = np.empty((0, store.dim), dtype=np.float32)
 
     def index(self, words: Sequence[str]) -> np.ndarray:
-        """As the store's, which is asked for words that are new only."""
-        unseen = list(dict.fromkeys(word for word in words if word not in self._row))
-        if unseen:
-            self._row.update(zip(unseen, self._store.index(unseen).tolist(), strict=True))
-        return np.fromiter((self._row[word] for word in words), dtype=np.int64, count=len(words))
+        """As the store's."""
+        return self._store.index(words)
 
     def word_vectors(self, words: Sequence[str]) -> np.ndarray:
         """As the store's, which is asked for words that are new only."""
@@ -43,7 +39,7 @@ class RememberedVectors:
         return np.asarray(self._rows[numbers])
 
     def forget_vectors(self) -> None:
-        """Free the memory of the vectors; where the words are stays known."""
+        """Free the memory of what is kept."""
         self._place.clear()
         self._rows = self._rows[:0].copy()
 
