@@ -84,6 +84,7 @@ def step() -> int:
 def start_in_the_browser(page: Page, address: str) -> None:
     from playwright.sync_api import expect
 
+    page.set_default_timeout(START_MILLISECONDS)  # the cost of a run is worked out first
     visit(page, address)
     expect(page.get_by_role("heading", name="What it takes")).to_be_visible(timeout=START_MILLISECONDS)
     expect(page.get_by_test_id("stCode").filter(has_text="wechsel_core train").first).to_contain_text("--arm random")
