@@ -12,7 +12,7 @@ import pytest
 from wechsel_core import paths
 from wechsel_core.config import METHODS, RaceConfig
 from wechsel_core.pocket.build import races as build
-from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
+from wechsel_core.pocket.build.races_page import PAIRS
 from wechsel_core.services import race_tables, races
 from wechsel_core.services.race_entries import entries
 
@@ -23,9 +23,6 @@ RACES = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def named(config: RaceConfig) -> dict[str, Any]:
     """A configuration as it is recorded, with names for paths."""
     return config.to_dict() | {"text": Path(str(config.text)).name, "held_out": Path(str(config.held_out)).name}
-
-
-PAIRS = [(family, language) for family in FAMILIES for language in TARGET_LANGUAGES]
 
 
 def test_every_pair_has_a_race_and_an_ablation_and_the_real_model_its_start() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from wechsel_core import paths
 from wechsel_core.config import RaceConfig
+from wechsel_core.paths import Stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,35 +89,34 @@ def ablation_settings(found: pd.DataFrame) -> pd.DataFrame:
     return race_tables.with_settings(found)
 
 
-def _stamp(entry: dict[str, Any]) -> tuple[int, int]:
+def _stamp(entry: dict[str, Any]) -> Stamp:
     path = Path(entry["path"])
-    stat = (path if path.suffix == ".json" else path / "race.json").stat()
-    return stat.st_mtime_ns, stat.st_size
+    return paths.stamp(path if path.suffix == ".json" else path / "race.json")
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def _record(path: str, stamp: tuple[int, int]) -> dict[str, Any]:
+def _record(path: str, stamp: Stamp) -> dict[str, Any]:
     from wechsel_core.services import races
 
     return races.read_race(Path(path))
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def _table(path: str, stamp: tuple[int, int]) -> pd.DataFrame:
+def _table(path: str, stamp: Stamp) -> pd.DataFrame:
     from wechsel_core.services import race_tables
 
     return race_tables.table(_record(path, stamp))
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def _curves(path: str, stamp: tuple[int, int]) -> pd.DataFrame:
+def _curves(path: str, stamp: Stamp) -> pd.DataFrame:
     from wechsel_core.services import race_tables
 
     return race_tables.curve_table(_record(path, stamp))
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def _sentences(path: str, stamp: tuple[int, int]) -> list[str]:
+def _sentences(path: str, stamp: Stamp) -> list[str]:
     from wechsel_core.services import race_tables
 
     return race_tables.sentences(_record(path, stamp))

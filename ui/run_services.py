@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from wechsel_core.config import TrainConfig, config_hash
+from wechsel_core.paths import Stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ def random_level(runs: Sequence[RunCurve], measure: str) -> float | None:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _metrics(run_id: str, stamp: tuple[str, int, int]) -> pd.DataFrame:
+def _metrics(run_id: str, stamp: Stamp) -> pd.DataFrame:
     """One table for all sessions, which nobody changes: whoever adds a column makes a new one."""
     from wechsel_core.services import run_curves
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.paths import Stamp
 from wechsel_core.types import Progress
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _summary(result_id: str) -> tuple[dict[str, Any], str]:
 
 # A gesture asks for it twenty times: reading and hashing it each time took a tenth of the answer.
 @functools.lru_cache(maxsize=32)
-def _read_summary(result_id: str, stamp: tuple[str, int, int, int]) -> tuple[dict[str, Any], str]:
+def _read_summary(result_id: str, stamp: Stamp) -> tuple[dict[str, Any], str]:
     from wechsel_core.services import results
 
     manifest = results.summary(result_id)

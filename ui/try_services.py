@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from wechsel_core.paths import Stamp
 from wechsel_core.types import Progress
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _model_in(folder: Path) -> TryModel:
 
 
 @st.cache_resource(max_entries=3, show_spinner="Loading the model")
-def _model(folder: str, stamp: tuple[tuple[str, int, int], ...]) -> TryModel:
+def _model(folder: str, stamp: tuple[Stamp, ...]) -> TryModel:
     from wechsel_core.services import try_it
 
     return try_it.open_model(Path(folder))

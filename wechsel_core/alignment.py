@@ -66,15 +66,16 @@ def align(
         If no pair is known to both vocabularies.
     """
     source, target = RememberedVectors(source), RememberedVectors(target)
-    forms = tuple(forms_of([pair[side] for pair in dictionary.pairs], (source, target)[side]) for side in (0, 1))
-    known = coverage(dictionary, *forms)
+    source_forms = forms_of([pair[0] for pair in dictionary.pairs], source)
+    target_forms = forms_of([pair[1] for pair in dictionary.pairs], target)
+    known = coverage(dictionary, source_forms, target_forms)
     if not len(known.usable):
         raise DictionaryError(
             f"none of the {known.n_offered} pairs of {dictionary.name} is in both vocabularies",
             "pairs of an English word and a word of the target vectors",
             "check the languages and that English stands first",
         )
-    source_forms, target_forms = (side.of(known.usable) for side in forms)
+    source_forms, target_forms = source_forms.of(known.usable), target_forms.of(known.usable)
     # One BLAS thread: the products are small, and beside a training run two threads that wait for each other took
     # 26 s where one takes 2. The rotation is also the same to the bit then, however many cores there are.
     with one_blas_thread():

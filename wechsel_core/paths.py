@@ -7,6 +7,18 @@ from pathlib import Path
 
 import platformdirs
 
+#: Of a file: place, time in ns, size and inode.
+Stamp = tuple[str, int, int, int]
+
+
+def stamp(path: Path) -> Stamp:
+    """What changes with a file, and so tells what is kept of it from what is there; zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), found.st_mtime_ns, found.st_size, found.st_ino
+
 
 def home() -> Path:
     """The lab's folder: ``$WECHSEL_HOME``, or the platform's data folder."""

@@ -131,7 +131,6 @@ def test_flow(browser: Browser, app_url: str, tiny: Path, tmp_path: Path, name: 
         page, errors = context.new_page(), []
         page.on("pageerror", lambda error: errors.append(str(error)))
         visit(page, f"{app_url}/{flow.address}")
-        settle(page)
         before = page.url
         answer_seconds(page, lambda: flow.gesture(page))
         expect(page).to_have_url(re.compile(flow.changed))
@@ -145,7 +144,6 @@ def test_flow(browser: Browser, app_url: str, tiny: Path, tmp_path: Path, name: 
         assert (page.url, flow.shows(page)) == (after, shown)
         visitor = colleague.new_page()
         visit(visitor, after)
-        settle(visitor)
         assert flow.shows(visitor) == shown
         page.go_back()
         expect(page).to_have_url(before)

@@ -60,7 +60,6 @@ def test_search_resends_its_part_alone(page: Page, app_url: str, result: str) ->
     frames: list[bytes] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(data)))
     visit(page, f"{app_url}/neighbours?result={result}&token=1")
-    settle(page)
     frames.clear()
     search = page.get_by_test_id("stTextInput").filter(has_text="Search a token").get_by_role("searchbox")
     search.fill("garten")

@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from tests.e2e.server import running_app
-from tests.e2e.settled import settle
 from wechsel_core.services import results
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
             opened = context.new_page()
             opened.set_default_timeout(120_000)
             visit(opened, f"{server.url}/{address}")
-            settle(opened)
             return opened
 
         # What all sessions share (libraries, the example, its model) is there after the first visit.
@@ -52,7 +50,6 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
         # Every second one goes on to another page and another search.
         for word in WORDS[::2]:
             visit(pages[word], f"{server.url}/map?result={EXAMPLE}&q={word}&token={tokens[word]}")
-            settle(pages[word])
         after = process.memory_full_info().uss
         for word in WORDS[1::2]:
             expect(pages[word].get_by_test_id("stCode").first).to_contain_text(word)

@@ -37,7 +37,6 @@ def test_from_drawing_to_a_link_and_back(page: Page, app_url: str, tiny: str) ->
 
     page.set_default_timeout(240_000)  # the first visitor of a server waits for torch
     visit(page, f"{app_url}/try_it?result={tiny}&text=chat%20chien&new_tokens=4")
-    settle(page)
     assert page.get_by_text("Page not found").count() == 0
     text = page.get_by_test_id("stHtml").first
     expect(text).to_contain_text("chat chien")
@@ -73,7 +72,6 @@ def test_narrow_window_and_hostile_text(page: Page, app_url: str, tiny: str, sch
     page.set_viewport_size({"width": 360, "height": 740})
     for text in (HOSTILE, HOSTILE[:20]):
         visit(page, f"{app_url}/try_it?result={tiny}&text={quote(text)}&new_tokens=2&drawn=True")
-        settle(page)
         main = page.get_by_test_id("stMain")
         assert main.locator("script, .katex, img[src='x']").count() == 0
         assert "\u202e" not in main.inner_text()

@@ -11,6 +11,7 @@ import pandas as pd
 from wechsel_core import paths
 from wechsel_core.config import InitConfig
 from wechsel_core.errors import ConfigError, InputError, OutputError
+from wechsel_core.paths import Stamp
 from wechsel_core.results import MANIFEST, NEIGHBORS, SOURCE_TOKENS, TOKENS, read_manifest, read_table
 from wechsel_core.transfer.registry import default_options
 
@@ -87,14 +88,9 @@ def summary(result_id: str) -> dict[str, Any]:
     return read_manifest(result_folder(result_id))
 
 
-def stamp(result_id: str) -> tuple[str, int, int, int]:
-    """What differs once ``wechsel.json`` of a result is another one: its folder, time in ns, size and inode."""
-    folder = result_folder(result_id)
-    try:
-        found = (folder / MANIFEST).stat()
-    except OSError:
-        return str(folder), 0, 0, 0
-    return str(folder), found.st_mtime_ns, found.st_size, found.st_ino
+def stamp(result_id: str) -> Stamp:
+    """What changes with ``wechsel.json`` of a result."""
+    return paths.stamp(result_folder(result_id) / MANIFEST)
 
 
 def tokens(result_id: str) -> pd.DataFrame:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wechsel_core import paths
 from wechsel_core.config import ARMS, config_hash
 from wechsel_core.evaluation.curves import MEASURES
 from wechsel_core.evaluation.effort import RANDOM
+from wechsel_core.paths import Stamp
 
 #: States of a run that may still write numbers.
 LIVE = ("queued", "running", "stopping")
@@ -98,16 +100,11 @@ def load(run_id: str, metrics: pd.DataFrame | None = None) -> RunCurve:
     )
 
 
-def stamp(run_id: str) -> tuple[str, int, int]:
-    """Place, time and size of a run's numbers, which change with them."""
+def stamp(run_id: str) -> Stamp:
+    """What changes with a run's numbers."""
     from wechsel_core import runs
 
-    path = runs.run_folder(run_id) / runs.METRICS
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return str(path), 0, 0
-    return str(path), found.st_mtime_ns, found.st_size
+    return paths.stamp(runs.run_folder(run_id) / runs.METRICS)
 
 
 def read_metrics(run_id: str) -> pd.DataFrame:

@@ -76,14 +76,14 @@ def make_static_space(
     tell(0.4, "Aligning the static vectors")
     if inputs.source_vectors is None or inputs.target_vectors is None:
         raise ValueError("a static space needs vectors of both languages")
-    sources = inputs.source_vectors, inputs.target_vectors
+    vectors = inputs.source_vectors, inputs.target_vectors
     aligned = None
     if inputs.aligning is not None:
         aligned = inputs.aligning()
     elif inputs.dictionary is not None:
-        aligned = align_vectors(config, inputs.dictionary, *sources)
+        aligned = align_vectors(config, inputs.dictionary, *vectors)
     tell(0.5, "Building subword embeddings")
-    mode = choose_mode(config.mode, *sources)
+    mode = choose_mode(config.mode, *vectors)
     options: dict[str, Any] = {"mode": mode, "keep_byte_pieces": config.compat == "reference"}
     rotation = np.eye(inputs.source_vectors.dim, dtype=np.float32) if aligned is None else aligned.alignment.rotation
     sides = (

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wechsel_core import runs
+from wechsel_core import paths, runs
 from wechsel_core.config import InitConfig, _Config, option
 from wechsel_core.errors import ConfigError, InputError, TextError
+from wechsel_core.paths import Stamp
 from wechsel_core.results import read_manifest
 from wechsel_core.services.export import model_of_run
 from wechsel_core.services.initialise import default_out, initialise
@@ -287,7 +288,6 @@ def trained_models(result_id: str) -> tuple[list[dict[str, Any]], int]:
     return kept, without
 
 
-def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """What changes when the files of a model do: name, time of change and length of each."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+def stamp(folder: Path) -> tuple[Stamp, ...]:
+    """What changes when the files of a model do."""
+    return tuple(paths.stamp(path) for path in sorted(folder.iterdir()) if path.is_file())

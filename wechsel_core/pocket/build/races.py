@@ -1,8 +1,8 @@
 """The recorded races: every method on every pocket pair, the ablation grid, and a real model, kept as one file each.
 
 Two processes run side by side, one a family, each on one thread and in a home of its own: the first seed of every pair,
-the ablations, then the other seeds; last the real model, before any training. Whatever is done is recorded, and a later start goes on from the records, on another
-machine too as long as the text is the same to the byte.
+the ablations, then the other seeds; last the real model, before any training. Whatever is done is recorded, and a later
+start goes on from the records, on another machine too as long as the text is the same to the byte.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wechsel_core.config import InitConfig, RaceConfig
+from wechsel_core.config import RaceConfig
 from wechsel_core.json_files import replace_json
 from wechsel_core.pocket.build.models import BLOCK_SIZE
 from wechsel_core.pocket.build.recorded import ROOT
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
-from wechsel_core.services.race_entries import ALL, parse
+from wechsel_core.services.race_entries import ALL, needs_helper, parse
 from wechsel_core.services.races import RACE, WORKER, create, read_race
-from wechsel_core.transfer.registry import method
 
 STEPS, EVAL_EVERY, SEEDS = 30, 6, "0,1,2"
 #: Tokens a step: a masked model guesses 15 percent of them, so it takes twice as many for about the same time.
@@ -32,7 +31,7 @@ HELD_OUT_TOKENS = {"gpt2": 2_000, "roberta": 4_000}
 #: A model of the wheel tier, and the language that it goes to.
 REAL_MODEL, REAL_LANGUAGE = "smollm2-135m", "fr"
 #: What can be told of it here without training: CLP and OMP would need a helper of its size.
-REAL_METHODS = tuple(name for name in ALL if method(parse(name).method).needs(InitConfig()).isdisjoint({"helper"}))
+REAL_METHODS = tuple(name for name in ALL if not needs_helper(parse(name)))
 #: What a recorded race leaves out: folders of the machine that it ran on.
 _PATHS = ("text", "held_out")
 
