@@ -11,6 +11,8 @@ from ui import curve_controls, figures, race_figures, race_services, run_view, s
 from wechsel_core.errors import WechselError
 
 FAILED = "race:failed"
+#: Methods that stand in a race's name; of more their number does.
+MOST_LISTED = 4
 DEFAULT_PICKED = ("wechsel", "random")
 
 
@@ -18,10 +20,14 @@ def name_of(entry: dict[str, Any]) -> str:
     """One line that tells a race from others."""
     config = entry["config"]
     made = "came with the lab" if entry["recorded"] else widgets.moment(entry["created"])
-    what = {"all": "every method", "ablation": "ablation"}.get(config["methods"], config["methods"])
+    asked = config["methods"].split(",")
+    listed = config["methods"] if len(asked) <= MOST_LISTED else f"{len(asked)} contestants"
+    what = {"all": "every method", "ablation": "ablation"}.get(config["methods"], listed)
     seeds = len(config["seeds"].split(","))
+    done = entry["rows"] * seeds // max(entry["expected"], 1)
+    of = f"{done} of " if entry["recorded"] and done < seeds else ""  # what is not recorded goes on here
     budget = f"{config['steps']:,} steps" if config["steps"] else "before training"
-    return f"{config['source']} → {config['target_language']} · {what} · {budget} · {seeds} seed{'s' * (seeds > 1)} · {made}"
+    return f"{config['source']} → {config['target_language']} · {what} · {budget} · {of}{seeds} seed{'s' * (seeds > 1)} · {made}"
 
 
 def progress(name: str, polled: bool) -> None:

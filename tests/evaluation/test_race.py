@@ -113,6 +113,11 @@ def test_verdict_of_one_seed_makes_no_claim() -> None:
     assert "One seed cannot tell noise" in words and "beyond the noise" not in words
 
 
+def test_verdict_before_any_training_speaks_of_the_start() -> None:
+    untrained = [curve("wechsel", 0, [3], (0,)), curve("mean", 0, [2], (0,))]
+    assert verdict(summary(untrained), LABELS)[0].startswith("Mean starts lowest, at 2.000 bits per byte.")
+
+
 def test_verdict_needs_two() -> None:
     assert verdict(summary([curve("wechsel", 0, [3, 2, 1])]), LABELS) == [
         "A race needs two contestants that came to their end."

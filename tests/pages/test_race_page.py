@@ -10,6 +10,7 @@ import pytest
 
 from tests.pages.conftest import address, open_page
 from tests.pages.race_records import race_record, write_recorded
+from ui.race_view import name_of
 from wechsel_core import paths
 from wechsel_core.services import races
 from wechsel_core.services.race_entries import ABLATION, parse
@@ -41,6 +42,23 @@ def said(app: Any) -> str:
     """Everything in words, without the signs that keep markdown from reading them."""
     parts = [*app.caption, *app.markdown, *app.info, *app.warning, *app.error]
     return " ".join(str(part.value) for part in parts).replace("\\", "")
+
+
+def entry(methods: str, rows: int, **changes: Any) -> dict[str, Any]:
+    """A race of two seeds as it is listed, of three contestants each."""
+    config = {"source": "gpt2", "target_language": "fr", "methods": methods, "steps": 30, "seeds": "0,1"}
+    return {"config": config, "recorded": True, "created": "", "rows": rows, "expected": 6} | changes
+
+
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [(entry("all", 6), "gpt2 → fr · every method · 30 steps · 2 seeds · came with the lab"),
+     (entry("all", 5), "gpt2 → fr · every method · 30 steps · 1 of 2 seeds · came with the lab"),
+     (entry("wechsel,mean", 6), "gpt2 → fr · wechsel,mean · 30 steps · 2 seeds · came with the lab"),
+     (entry("a,b,c,d,e", 6), "gpt2 → fr · 5 contestants · 30 steps · 2 seeds · came with the lab")],
+)  # fmt: skip
+def test_the_name_of_a_race(listed: dict[str, Any], name: str) -> None:
+    assert name_of(listed) == name
 
 
 def test_without_any_race_the_form_is_open() -> None:

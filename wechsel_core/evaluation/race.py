@@ -159,7 +159,8 @@ def verdict(records: Sequence[Mapping[str, Any]], labels: Mapping[str, str], ref
         return ["A race needs two contestants that came to their end."]
     first = records[0]
     best = float(np.mean(list(first["final"].values())))
-    leader = f"{labels[first['entry']]} ends lowest, at {best:.3f} bits per byte"
+    does = "ends" if first["at"] else "starts"  # without training there is a start alone
+    leader = f"{labels[first['entry']]} {does} lowest, at {best:.3f} bits per byte"
     against_first = [(record, difference(record, first)) for record in records[1:]]
     if all(found is None or found.relation == "unknown" for _, found in against_first):
         return [f"{leader}. One seed cannot tell noise from a difference: run at least three."]
