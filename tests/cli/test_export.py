@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.outcome import Outcome, check_sentence
 from tests.services.tiny_files import build_tiny_files
-from tests.test_cli import Outcome, check_sentence
 from wechsel_core.cli import main
 
 Command = Callable[..., Outcome]

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.outcome import Outcome, check_sentence
 from tests.services.tiny_files import FRENCH, build_tiny_files, sentences
-from tests.test_cli import Outcome, check_sentence, run
 from wechsel_core.cli import main
 
-__all__ = ["run"]  # a fixture
-
-DATA = Path(__file__).parent / "evaluation" / "data"
+DATA = Path(__file__).parents[1] / "evaluation" / "data"
 
 
 @pytest.fixture(scope="module")

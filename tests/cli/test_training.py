@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.outcome import Outcome, check_sentence
 from tests.run_builders import write_run
 from tests.services.tiny_files import FRENCH, build_tiny_files, sentences
-from tests.test_cli import Outcome, check_sentence
 from tests.training.stand_in_runs import MODULE, until
 from wechsel_core import paths, runs
 from wechsel_core.cli import main
