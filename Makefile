@@ -28,7 +28,7 @@ check: install-dev  ## style and types
 	$(PYTHON) -m mypy
 
 test: install-dev  ## every test that needs neither the internet nor a GPU, the browser's too
-	$(PYTHON) -m pytest -n 2 --dist loadfile -rsR -m "not hub and not gpu and not budget"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -rsR --rerun-show-tracebacks -m "not hub and not gpu and not budget"
 
 test-all: test
 

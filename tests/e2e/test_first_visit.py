@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.e2e.server import running_app
 from tests.e2e.settled import settle, visit
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 INITIALISE_MILLISECONDS = 300_000
 WORD, TOKEN, NEIGHBOUR = "Sprache", "␣Sprache", "␣language"
+
+
+@pytest.fixture
+def app_home(tmp_path: Path) -> Path:
+    """A home that nobody has used: the visit is the first."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def app_url(app_home: Path, tmp_path: Path) -> Iterator[str]:
+    with running_app(app_home, tmp_path / "server.log") as server:
+        yield server.url
 
 
 def widget(page: Page, kind: str, label: str):
@@ -46,11 +59,10 @@ def check_neighbours(page: Page) -> list[str]:
     expect(widget(page, "stTextInput", "Search a token")).to_have_value(WORD)
     expect(page.get_by_test_id("stCode").first).to_contain_text(TOKEN)
     expect(page.get_by_text("Mixed: the new row")).to_be_visible()
-    labels = page.locator(".js-plotly-plot .ytick text")
-    expect(labels.first).to_be_visible()
-    texts = labels.all_text_contents()
-    assert any(NEIGHBOUR in text for text in texts)
-    return texts
+    labels = page.get_by_test_id("stVegaLiteChart").last.locator(".role-axis-label")
+    expect(labels.get_by_text(NEIGHBOUR, exact=True)).to_be_visible()
+    settle(page)
+    return labels.locator("text").all_text_contents()
 
 
 def test_first_visit(page: Page, app_url: str, app_home: Path, screenshot: Callable[[str], Path]) -> None:

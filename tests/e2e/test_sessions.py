@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.e2e.server import running_app
+from tests.e2e.settled import visit
 from wechsel_core.services import results
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
         listening = {taken.laddr.ip for taken in process.net_connections("inet") if taken.status == psutil.CONN_LISTEN}
         assert listening == {"127.0.0.1"}, "nobody on the network can start jobs here"
 
-        def visit(context, address: str):
+        def open_in(context, address: str):
             opened = context.new_page()
             opened.set_default_timeout(120_000)
             visit(opened, f"{server.url}/{address}")
@@ -42,11 +43,11 @@ def test_ten_sessions(browser: Browser, tmp_path: Path, monkeypatch: pytest.Monk
         # What all sessions share (libraries, the example, its model) is there after the first visit.
         first = browser.new_context()
         for address in ("neighbours", "map", "sentence", "health", "compare"):
-            visit(first, f"{address}?result={EXAMPLE}").close()
+            open_in(first, f"{address}?result={EXAMPLE}").close()
         before = process.memory_full_info().uss
         pages = {}
         for context, (word, token) in zip(contexts, tokens.items(), strict=True):
-            pages[word] = visit(context, f"neighbours?result={EXAMPLE}&q={word}&token={token}")
+            pages[word] = open_in(context, f"neighbours?result={EXAMPLE}&q={word}&token={token}")
         # Every second one goes on to another page and another search.
         for word in WORDS[::2]:
             visit(pages[word], f"{server.url}/map?result={EXAMPLE}&q={word}&token={tokens[word]}")

@@ -34,10 +34,10 @@ DRAWN = "Array.from(document.querySelector('.js-plotly-plot')?._fullData?.at(-1)
 WORDS = "le fichier la page une liste de mots pour supprimer ou ajouter du texte dans cette fenêtre".split()
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of its own: what other tests made is not in the way."""
-    return tmp_path_factory.mktemp("training-home")
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home of its own: what other tests, or an earlier try of this one, made is not in the way."""
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="module")
