@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wechsel_core import paths, runs
 from wechsel_core.config import SMALLEST_TEMPERATURE, InitConfig, config_hash, field_help
 from wechsel_core.errors import ConfigError, InputError, WechselError
+from wechsel_core.results import read_manifest
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_json_round_trip(values: dict[str, Any]) -> None:
     """Through JSON text and back: equal, to the last digit of the temperature, with the same hash."""
     config = InitConfig(**values)
     again = InitConfig.from_dict(json.loads(json.dumps(config.to_dict(), allow_nan=False)))
-    assert again == config and config_hash(again.to_dict()) == config_hash(config.to_dict())
+    assert again == config and again.hash == config.hash
 
 
 @pytest.mark.parametrize("unknown", ["neighbours", "k", "Source", ""])
@@ -134,6 +136,23 @@ def test_hash_ignores_order_and_sees_every_value() -> None:
         changed = other.get(name, not value if isinstance(value, bool) else "x")
         assert config_hash(base | {name: changed}) != config_hash(base), name
     assert len(config_hash(base)) == 64
+
+
+def test_a_configuration_keeps_its_hash() -> None:
+    """The example and the recorded runs were made before some settings came; today's configuration is theirs."""
+    example = read_manifest(paths.examples_dir() / "pocket-gpt2-fr")
+    assert InitConfig.from_dict(example["config"]).hash == example["config_hash"]
+    recorded = {
+        entry["run"]["result"]["config_hash"]
+        for entry in runs.list_runs()
+        if entry["recorded"] and entry["run"]["result"]["name"] == "pocket-gpt2-fr"
+    }
+    assert recorded == {example["config_hash"]}
+
+
+@pytest.mark.parametrize("values", [{"similarity": "csls"}, {"anchors": 8}, {"alignment": "none"}, {"factors": 4}])
+def test_a_later_setting_counts_where_it_is_set(values: dict[str, Any]) -> None:
+    assert InitConfig(**values).hash != InitConfig().hash
 
 
 def test_every_field_has_help_and_a_valid_default() -> None:

@@ -14,7 +14,7 @@ from wechsel_core.config import METHODS, RaceConfig
 from wechsel_core.pocket.build import races as build
 from wechsel_core.pocket.build.races_page import PAIRS
 from wechsel_core.services import race_tables, races
-from wechsel_core.services.race_entries import entries
+from wechsel_core.services.race_entries import entries, init_config
 
 FILES = sorted(paths.recorded_races_dir().glob("*.json"))
 RACES = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -39,6 +39,19 @@ def test_it_is_what_the_build_makes(path: Path) -> None:
     record = races.read_race(path)
     assert record["id"] == path.stem and record["config"] == named(wanted)
     assert [entry["name"] for entry in record["entries"]] == [entry.name for entry in entries(wanted)]
+
+
+@RACES
+def test_its_hashes_are_of_the_settings_that_it_names(path: Path) -> None:
+    """Anyone who initialises with the recorded settings gets a result of the recorded hash."""
+    record = races.read_race(path)
+    config = RaceConfig.from_dict(record["config"])
+    assert record["config_hash"] == config.hash
+    for entry in entries(config):
+        made = [row for row in record["rows"] if row["entry"] == entry.name]
+        for row in made:
+            settings = init_config(entry, config, row["seed"], text=record["text"], helper=None)
+            assert row["init"]["config_hash"] == settings.hash
 
 
 @RACES

@@ -81,7 +81,7 @@ def test_a_new_run_is_queued_and_whole(home: Path) -> None:
 )  # fmt: skip
 def test_id(result: str, name: str) -> None:
     wanted = config(result=result, arm="permuted", seed=7)
-    assert runs.new_id(wanted) == f"{name}-permuted-s7-{config_hash(wanted.to_dict())[:8]}"
+    assert runs.new_id(wanted) == f"{name}-permuted-s7-{wanted.hash[:8]}"
 
 
 def test_the_same_configuration_twice_is_refused() -> None:

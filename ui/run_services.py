@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from wechsel_core.config import TrainConfig, config_hash
+from wechsel_core.config import TrainConfig
 from wechsel_core.paths import Stamp
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def arms_of(result_id: str) -> list[str]:
 
 def plan_cost(config: TrainConfig) -> dict[str, Any]:
     """Steps, tokens, time, memory and disk of a run before it starts."""
-    return _plan_cost(config.to_dict(), config_hash(config.to_dict()))
+    return _plan_cost(config.to_dict(), config.hash)
 
 
 @st.cache_data(ttl="5m", max_entries=50, show_spinner="Reading the text and working out the cost")

@@ -50,6 +50,19 @@ class _Config:
         """Plain values, fit for JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the settings, the same for the same ones whatever version of the lab asks.
+
+        A setting that a later version has brought (its ``later``) counts where it is not at its default: a result that
+        was made before it came, and the runs of that result, are those of today's configuration.
+        """
+        values = self.to_dict()
+        for item in dataclasses.fields(self):  # type: ignore[arg-type]
+            if item.metadata.get("later") and values[item.name] == item.default:
+                del values[item.name]
+        return config_hash(values)
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Inverse of ``to_dict``; unknown names raise ``ConfigError``."""
@@ -100,28 +113,39 @@ class InitConfig(_Config):
         "cosine",
         "cosine, or csls: beyond the paper, cosine less what hubs are near to anyway.",
         choices=("cosine", "csls"),
+        later=True,
     )
     weighting: str = option(
         "softmax",
         "softmax, or sparsemax: beyond the paper, far neighbours get weight 0.",
         choices=("softmax", "sparsemax"),
+        later=True,
     )
     alignment: str = option(
         "procrustes",
         "procrustes: rotate English onto the new language by the dictionary; none: leave both spaces as they are, to "
         "see what the rotation is worth.",
         choices=("procrustes", "none"),
+        later=True,
     )
-    dictionary_size: int | None = option(None, "Dictionary pairs to use, drawn by the seed; default: all.")
-    vector_words: int | None = option(None, "Words of each vector file to keep, the most frequent first; default: all.")
+    dictionary_size: int | None = option(None, "Dictionary pairs to use, drawn by the seed; default: all.", later=True)
+    vector_words: int | None = option(
+        None, "Words of each vector file to keep, the most frequent first; default: all.", later=True
+    )
     helper: str | None = option(
-        None, "A model that has the target tokenizer: folder or hub id. Needed by methods that compare its embeddings."
+        None,
+        "A model that has the target tokenizer: folder or hub id. Needed by methods that compare its embeddings.",
+        later=True,
     )
     auxiliary_text: str | None = option(
-        None, "Text of the target language to train token vectors on; default: the static vectors are used."
+        None,
+        "Text of the target language to train token vectors on; default: the static vectors are used.",
+        later=True,
     )
-    factors: int | None = option(None, "Dimensions of the factorised embeddings; default: a quarter of the model's.")
-    anchors: int = option(64, "Shared tokens that a new row is put together from at most.")
+    factors: int | None = option(
+        None, "Dimensions of the factorised embeddings; default: a quarter of the model's.", later=True
+    )
+    anchors: int = option(64, "Shared tokens that a new row is put together from at most.", later=True)
     copy_byte_pieces: bool = option(False, "Beyond the paper: copy incomplete UTF-8 pieces from the same piece.")
     prefer_word_initial: bool = option(False, "Beyond the paper: word-initial tokens mix word-initial tokens only.")
     distinct_texts: bool = option(False, "Beyond the paper: one vote per distinct neighbour text.")

@@ -18,7 +18,7 @@ from typing import Any
 import filelock
 
 from wechsel_core import paths, processes
-from wechsel_core.config import TrainConfig, config_hash
+from wechsel_core.config import TrainConfig
 from wechsel_core.errors import RunError
 from wechsel_core.json_files import read_json, replace_json
 from wechsel_core.run_metrics import METRICS, MetricsWriter, read_metrics
@@ -51,7 +51,7 @@ _UNREADABLE = "status.json is missing or malformed; resume the run"
 def new_id(config: TrainConfig) -> str:
     """The name of a configuration's run: result, arm, seed, and the start of the config's hash."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.result).name).strip("-.")[:100] or "result"
-    return f"{name}-{config.arm}-s{config.seed}-{config_hash(config.to_dict())[:8]}"
+    return f"{name}-{config.arm}-s{config.seed}-{config.hash[:8]}"
 
 
 def create_run(
@@ -98,7 +98,7 @@ def _write_new(folder: Path, config: TrainConfig, result: dict[str, Any], versio
         values = config.to_dict()
         run = {
             "schema_version": SCHEMA_VERSION, "id": folder.name, "created": _now(), "config": values,
-            "config_hash": config_hash(values), "result": result, "versions": versions,
+            "config_hash": config.hash, "result": result, "versions": versions,
         }  # fmt: skip
         # Until a worker takes over, the run is alive as long as the process that is about to start one.
         status = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.config import InitConfig
 from wechsel_core.results import SCHEMA_VERSION, write_manifest, write_neighbors, write_tokens
 from wechsel_core.transfer.result import TokenKind, TransferResult
 from wechsel_core.types import TokenTable
@@ -76,7 +76,7 @@ def _manifest(config: InitConfig, result: TransferResult) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "created": "2026-11-22T20:15:00+00:00",
         "config": config.to_dict(),
-        "config_hash": config_hash(config.to_dict()),
+        "config_hash": config.hash,
         "counts": {
             "tokens": len(result.kind),
             **{name.name.lower(): int((result.kind == name).sum()) for name in list(TokenKind)[:3]},

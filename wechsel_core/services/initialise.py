@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from wechsel_core import paths
-from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.config import InitConfig
 from wechsel_core.errors import ConfigError, ModelError, OutputError
 from wechsel_core.numerics.parallel import alongside
 from wechsel_core.results import (
@@ -42,7 +42,7 @@ _open_inputs = partial(open_inputs, align_ahead=True)
 def default_out(config: InitConfig) -> Path:
     """Where the app keeps the result of a configuration; the same configuration has the same folder."""
     source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
-    return paths.results_dir() / f"{source}-{config.target_language}-{config_hash(config.to_dict())[:8]}"
+    return paths.results_dir() / f"{source}-{config.target_language}-{config.hash[:8]}"
 
 
 def plan_by_method(materials: Materials) -> Initialisation:

@@ -13,7 +13,7 @@ import numpy as np
 
 from wechsel_core import __version__
 from wechsel_core.alignment import DictionaryAlignment
-from wechsel_core.config import InitConfig, config_hash
+from wechsel_core.config import InitConfig
 from wechsel_core.dictionaries import Coverage
 from wechsel_core.results import SCHEMA_VERSION
 from wechsel_core.services.inputs import TransferInputs, text_sha256
@@ -53,7 +53,7 @@ def build_manifest(
         "schema_version": SCHEMA_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": config.to_dict(),
-        "config_hash": config_hash(config.to_dict()),
+        "config_hash": config.hash,
         "mode": prepared.mode,
         "inputs": inputs_record(config, inputs),
         "versions": {

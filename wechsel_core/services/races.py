@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wechsel_core import catalogue, paths, processes, runs
-from wechsel_core.config import RaceConfig, config_hash, flags
+from wechsel_core.config import RaceConfig, flags
 from wechsel_core.errors import InputError, RunError
 from wechsel_core.json_files import read_json, replace_json
 from wechsel_core.services.inputs import default_name
@@ -33,7 +33,7 @@ WORKER = "wechsel_core.services.race_worker"
 def race_id(config: RaceConfig) -> str:
     """The name of a configuration's race."""
     source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
-    return f"{source}-{config.target_language}-{config_hash(config.to_dict())[:8]}"
+    return f"{source}-{config.target_language}-{config.hash[:8]}"
 
 
 def create(config: RaceConfig, folder: Path | None = None) -> Path:
@@ -51,12 +51,12 @@ def create(config: RaceConfig, folder: Path | None = None) -> Path:
     settled = {name: _settled(name) for name in filter(None, (text, config.held_out))}
     folder = (folder or paths.races_dir() / race_id(config)).absolute()
     if folder.exists():
-        if config_hash(read_race(folder)["config"]) != config_hash(config.to_dict()):
+        if RaceConfig.from_dict(read_race(folder)["config"]).hash != config.hash:
             raise RunError(f"{folder} holds another race", "a new folder, or the same settings", "give another --out")
         return folder
     record = {
         "schema_version": SCHEMA_VERSION, "id": folder.name, "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.to_dict(), "config_hash": config_hash(config.to_dict()), "text": settled[text],
+        "config": config.to_dict(), "config_hash": config.hash, "text": settled[text],
         "versions": versions(), "entries": [dataclasses.asdict(entry) for entry in contestants], "rows": [],
     }  # fmt: skip
     status = {"state": "queued", "phase": runs.STARTING, **processes.identity(), "attempt": 0, "step": 0, "steps": None,

@@ -21,7 +21,7 @@ from wechsel_core.json_files import replace_json
 from wechsel_core.pocket.build.models import BLOCK_SIZE
 from wechsel_core.pocket.build.recorded import ROOT
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
-from wechsel_core.services.race_entries import ALL, needs_helper, parse
+from wechsel_core.services.race_entries import ALL, entries, init_config, needs_helper, parse
 from wechsel_core.services.races import RACE, WORKER, create, read_race
 
 STEPS, EVAL_EVERY, SEEDS = 30, 6, "0,1,2"
@@ -62,10 +62,22 @@ def record(folder: Path, out: Path) -> None:
     race["text"] = Path(race["text"]).name
     for name in _PATHS:
         race["config"][name] = Path(race["config"][name]).name
+    name_hashes(race)
     partial = out.with_name(f".{out.name}")
     out.parent.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps(race, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
     partial.rename(out)
+
+
+def name_hashes(race: dict[str, Any]) -> None:
+    """Let the hashes of a record be those of the settings that it names, not of folders of the machine that ran it."""
+    config = RaceConfig.from_dict(race["config"])
+    contestants = {entry.name: entry for entry in entries(config)}
+    race["config_hash"] = config.hash
+    for row in race["rows"]:
+        if made := row.get("init"):
+            entry = contestants[row["entry"]]
+            made["config_hash"] = init_config(entry, config, row["seed"], text=race["text"], helper=None).hash
 
 
 def main(work: Path, out: Path, report: Callable[[str], object]) -> None:

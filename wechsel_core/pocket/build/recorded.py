@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from wechsel_core import runs
-from wechsel_core.config import InitConfig, TrainConfig, config_hash, flags
+from wechsel_core.config import InitConfig, TrainConfig, flags
 from wechsel_core.pocket.build.models import BLOCK_SIZE
 from wechsel_core.pocket.build.tokenizers import FAMILIES, TARGET_LANGUAGES
 from wechsel_core.services.initialise import initialise
@@ -71,8 +71,7 @@ def record(folder: Path, config: TrainConfig, out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     run, status = runs.read_run(folder), runs.read_status(folder)
-    values = kept.to_dict()
-    run |= {"id": target.name, "config": values, "config_hash": config_hash(values)}
+    run |= {"id": target.name, "config": kept.to_dict(), "config_hash": kept.hash}
     state = {name: status[name] for name in ("state", "phase", "step", "steps", "attempt", "reason")}
     for name, content in ((runs.RUN, run), (runs.STATUS, state)):
         (partial / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
