@@ -19,7 +19,7 @@ def toml(*parts: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("library", "pin"),
-    [("torch", "==2.13.0"), ("streamlit", "==1.67.*"), ("plotly", "==7.1.*"), ("transformers", "==5.23.*"),
+    [("torch", "==2.13.0"), ("streamlit[performance]", "==1.67.*"), ("plotly", "==7.1.*"), ("transformers", "==5.23.*"),
      ("umap-learn", "==0.5.12"), ("gensim", "==4.4.*"), ("pandas", "==3.1.*")],
 )  # fmt: skip
 def test_requirements_are_pinned(library: str, pin: str) -> None:

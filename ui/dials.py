@@ -127,9 +127,14 @@ def command(result_id: str, k: int, tau: float) -> None:
     """The command line that makes a result with these dials, where they are not the result's own."""
     if (k, tau) == own(result_id):
         return
+    place = st.expander(
+        "Make a result with these dials", icon=":material/terminal:", key="dials:command", on_change="rerun"
+    )
+    if not place.open:  # closed, it need not be worked out with every move
+        return
     values = services.summary(result_id)["config"] | {"neighbors": k, "temperature": tau}
     config = InitConfig.from_dict(values)
-    with st.expander("Make a result with these dials", icon=":material/terminal:"):
+    with place:
         st.code(init_form.command(config, services.default_out(config)), language="bash")
         st.caption("On a command line, in the folder of the lab.")
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Rows on one page of a table: more make it slow to load, and Streamlit takes selection away beyond 150,000.
-ROWS_SHOWN = 1000
+ROWS_SHOWN = 250
 BAR_FROM, BAR_TO = 0.0, 1.0
-# Every move of a dial shows the same thousand rows again.
+# Every move of a dial shows the same rows again.
 _visible, _raw = (functools.lru_cache(maxsize=20 * ROWS_SHOWN)(shown) for shown in (text.visible, text.raw))
 
 

@@ -46,7 +46,7 @@ _WATCH = """() => {
     });
     // What is drawn on the page counts too: a chart may come after the script's end. Not what stands inside a canvas:
     // the table spells its cells out there for screen readers, a fixed moment after it has drawn them.
-    const drawn = change => !(change.target.parentElement || change.target).closest('canvas');
+    const drawn = change => !(change.target.closest ? change.target : change.target.parentElement)?.closest('canvas');
     new MutationObserver(changes => { if (changes.some(drawn)) window.lab.drawn = performance.now(); }).observe(
         document.body, { subtree: true, childList: true, characterData: true },
     );

@@ -150,6 +150,8 @@ def test_dials_change_what_a_token_is_made_of(result: str) -> None:
     assert drawn[now["encoding"]["x"]["field"]].iloc[2] == 0
     app.select_slider(key="url:tau").set_value(10.0).run()
     assert list(app.dataframe[1].value["weight"][:2]) == pytest.approx([0.502, 0.498], abs=1e-3)
+    app.session_state["dials:command"] = True
+    app.run()
     assert "--neighbors 2" in app.code[0].value
     assert "--temperature 10.0" in app.code[0].value
 

@@ -142,6 +142,8 @@ def test_dials_change_gloss_and_loss(example: str) -> None:
     )
     shown = metrics(app)
     assert shown["The result's own"].value == before != shown["Bits per byte"].value
+    app.session_state["dials:command"] = True
+    app.run()
     assert "--neighbors 1" in app.code[0].value
 
 
