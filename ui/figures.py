@@ -138,6 +138,8 @@ def plot_config(name: str) -> dict[str, Any]:
         "displaylogo": False,
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": name},
         "responsive": True,
+        # Twice as many pixels each way, Plotly's default, take a browser without a GPU half as long again.
+        "plotGlPixelRatio": 1,
     }
 
 
@@ -151,7 +153,11 @@ def standalone_html(figure: go.Figure, theme: str | None, name: str) -> bytes:
     colours = {"paper_bgcolor": ground, "plot_bgcolor": ground, "template": template}
     spec["layout"] = spec["layout"] | colours | {"font": {**spec["layout"].get("font", {}), "color": letters}}
     page = plotly.io.to_html(
-        spec, include_plotlyjs=True, include_mathjax=False, config=plot_config(name), validate=False
+        spec,
+        include_plotlyjs=True,
+        include_mathjax=False,
+        config=plot_config(name) | {"plotGlPixelRatio": 2},
+        validate=False,
     )
     return str(page).replace("<body>", f'<body style="background:{ground}">', 1).encode()
 

@@ -151,8 +151,8 @@ def _points(layout: Layout, hover: list[str], frame: pd.DataFrame, drawn: Drawn)
     import numpy as np
 
     points = layout.points
-    texts, keys = np.array(hover, dtype=object), frame["key"].to_numpy(object)[points]
-    is_source = frame["language"].to_numpy(object)[points] == "source"
+    texts, keys = np.array(hover, dtype=object), frame["key"].iloc[points].to_numpy(object)
+    is_source = frame["language"].iloc[points].to_numpy(object) == "source"
     groups = _groups(frame, points, drawn)
     chosen = None if drawn.selected is None else np.isin(points, drawn.selected)
     traces, named = [], set()
@@ -197,33 +197,33 @@ def _groups(frame: pd.DataFrame, points: np.ndarray, drawn: Drawn) -> list[tuple
 
     palette, scale = PALETTE[drawn.theme], SCALE[drawn.theme]
     if drawn.colour == "language":
-        values = frame["language"].to_numpy(object)[points]
+        values = frame["language"].iloc[points].to_numpy(object)
         return [("English", values == "source", palette[0]), (drawn.language, values == "target", palette[1])]
     if drawn.colour == "kind":
-        values = frame["kind"].to_numpy(object)[points]
+        values = frame["kind"].iloc[points].to_numpy(object)
         names = ["source", "mixed", "copied", "fallback", "byte piece"]
         return [
             ("English" if name == "source" else name.capitalize(), values == name, palette[place])
             for place, name in enumerate(names)
         ]
     if drawn.colour == "frequency":
-        values = frame["band"].to_numpy(object)[points]
+        values = frame["band"].iloc[points].to_numpy(object)
         bands = [name for name in _bands() if (values == name).any()]
         last = max(len(bands) - 1, 1)
         shades = [scale[round(place * (len(scale) - 1) / last)] for place in range(len(bands))]
         return [(f"Rank {name}", values == name, shade) for name, shade in zip(bands, shades, strict=True)]
     if drawn.colour == "similarity":
-        numbers = frame["similarity"].to_numpy()[points].astype(np.float32)
+        numbers = frame["similarity"].iloc[points].to_numpy(np.float32)
         known = np.isfinite(numbers)
         nothing = figures.INKS[None]
         return [("No neighbour", ~known, nothing), ("Similarity to the nearest", known, numbers)]
     if drawn.colour == "script":
-        values = frame["script"].to_numpy(object)[points]
+        values = frame["script"].iloc[points].to_numpy(object)
         found, counts = np.unique(values.astype(str), return_counts=True)
         shown = found[np.argsort(-counts, kind="stable")][:SCRIPTS_SHOWN]
         groups = [(str(name), values == name, palette[place]) for place, name in enumerate(shown)]
         return [*groups, ("Others", ~np.isin(values.astype(str), shown), figures.INKS[None])]
-    starts = frame["word_initial"].to_numpy(bool)[points]
+    starts = frame["word_initial"].iloc[points].to_numpy(bool)
     return [("Starts a word", starts, palette[2]), ("Goes on", ~starts, palette[3])]
 
 

@@ -150,7 +150,9 @@ def umap_layout(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Tensorflow not installed")
             import umap
-
+        # UMAP compiles these two anew in each process, which takes longer than its layout of a few thousand rows.
+        for compiled in (umap.umap_.smooth_knn_dist, umap.umap_.compute_membership_strengths):
+            compiled.enable_caching()
         tell(0.2, f"Finding {k} nearest neighbours of {len(rows):,} tokens")
         ids, distances = _neighbors_of_each(rows, k)
         tell(0.3, "Laying out the picture")
