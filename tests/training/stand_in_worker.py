@@ -2,7 +2,8 @@
 
 ``stand-in.json`` in the run's folder may hold: steps, seconds (a step), loading (seconds before it listens to signals),
 printed (bytes), children (processes that ignore signals), orphan (a grandchild
-whose parent has ended), deaf (ignore stop requests), exit (a code to end with at once).
+whose parent has ended), deaf (ignore stop requests), exit (a code to end with at once), late (the
+signal of a stop comes when the end is noted and nothing listens any more).
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: told.append(True))
     try:
         with filelock.FileLock(folder / runs.LOCK, timeout=0):
-            return train(folder, given, told)
+            code = train(folder, given, told)
+            if given.get("late"):
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
+            return code
     except filelock.Timeout:
         sys.stderr.write("another worker\n")
         return 2

@@ -83,8 +83,9 @@ def _interrupt(job: Any) -> None:
     raise AssertionError("the job has no task")
 
 
-def test_a_stop_by_a_person_ends_the_job() -> None:
-    folder = new_run(seconds=0.05)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_stop_by_a_person_ends_the_job(late: bool) -> None:
+    folder = new_run(seconds=0.05, late=late)
     job = submit(folder)
     until(lambda: runs.read_status(folder)["step"] >= 2)
     assert launcher.stop_run(folder, wait=30)["state"] == "stopped"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ SLURM = "slurm"
 #: Seconds before the end of a job's time in which the run stops and writes its checkpoint.
 NOTICE_SECONDS = 180
 _MOST_REQUEUES = 1000
+_DONE = ("stopped", "finished")
 
 
 def submit(
@@ -126,7 +128,9 @@ class RunJob:
             )  # fmt: skip
         while process.poll() is None:  # no blocking wait: ``checkpoint`` interrupts it
             time.sleep(0.2)
-        if process.returncode:
+        # A stop's signal may reach a worker that has noted its end and is about to leave.
+        left = process.returncode == -signal.SIGTERM and runs.read_status(Path(self.folder))["state"] in _DONE
+        if process.returncode and not left:
             raise RuntimeError(f"the worker ended with {process.returncode}; see {self.folder}/{runs.LOG}")
         return 0
 
