@@ -25,13 +25,6 @@ CHROMIUM_FLAGS = [
 WAIT_MILLISECONDS = 60_000
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser that loses a gesture on a busy machine is asked once more; the report says so."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and not item.get_closest_marker("budget"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.fixture(scope="session")
 def app_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server's ``WECHSEL_HOME``, empty at first."""

@@ -92,15 +92,16 @@ def test_killed_at_any_moment_it_ends_at_the_same_weights(
         before = runs.whole_checkpoints(torn)
         process = workers.start(torn)
         process.join(chance.uniform(0.0, life))
-        if process.exitcode is not None:
+        left = process.exitcode is not None
+        process.kill()
+        process.join()
+        status = runs.effective_status(torn)
+        if left or status["state"] == "finished":  # killed or not, it had noted its end
             same_run(whole, torn)
             runs.delete_run(torn)
             torn = new_run(model, **changes, **every)
             continue
-        process.kill()
-        process.join()
         kills += 1
-        status = runs.effective_status(torn)
         # A worker that was killed before its first word leaves what this process wrote, which is alive itself.
         assert status["state"] == "failed" or status["pid"] == os.getpid(), status
         after = runs.whole_checkpoints(torn)
