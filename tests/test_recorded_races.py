@@ -47,11 +47,10 @@ def test_its_hashes_are_of_the_settings_that_it_names(path: Path) -> None:
     record = races.read_race(path)
     config = RaceConfig.from_dict(record["config"])
     assert record["config_hash"] == config.hash
-    for entry in entries(config):
-        made = [row for row in record["rows"] if row["entry"] == entry.name]
-        for row in made:
-            settings = init_config(entry, config, row["seed"], text=record["text"], helper=None)
-            assert row["init"]["config_hash"] == settings.hash
+    contestants = {entry.name: entry for entry in entries(config)}
+    for row in record["rows"]:
+        settings = init_config(contestants[row["entry"]], config, row["seed"], text=record["text"], helper=None)
+        assert row["init"]["config_hash"] == settings.hash
 
 
 @RACES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,9 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def run(run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-
-    def call(*arguments: str | Path) -> Outcome:
-        capsys.readouterr()
-        code = main(["export", *(str(argument) for argument in arguments)])
-        streams = capsys.readouterr()
-        return Outcome(code, streams.out, streams.err)
-
-    return call
+    return partial(run, "export")
 
 
 def test_json_and_text(run: Command, result: Path, tmp_path: Path) -> None:

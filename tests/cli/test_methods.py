@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.services.tiny_files import TinyFiles, build_tiny_files
-from wechsel_core.cli import main
+from tests.cli.outcome import Outcome
+from tests.services.tiny_files import TinyFiles
 from wechsel_core.config import METHODS
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TinyFiles:
-    return build_tiny_files(tmp_path_factory.mktemp("tiny"))
-
-
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command; its exit code, stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: Any) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
-        streams = capsys.readouterr()
-        return code, streams.out, streams.err
-
-    return call
+    return lambda *arguments: dataclasses.astuple(run(*arguments))
 
 
 def flags(files: TinyFiles, method: str, vectors: bool = False) -> list[str]:

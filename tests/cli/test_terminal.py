@@ -9,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.tiny_files import TinyFiles, build_tiny_files
+from tests.services.tiny_files import TinyFiles
 from wechsel_core.cli import main
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> TinyFiles:
-    return build_tiny_files(tmp_path_factory.mktemp("terminal"))
 
 
 class Terminal(io.StringIO):

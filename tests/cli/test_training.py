@@ -12,7 +12,7 @@ import pytest
 from tests.cli.outcome import Outcome, check_sentence
 from tests.run_builders import write_run
 from tests.services.tiny_files import FRENCH, build_tiny_files, sentences
-from tests.training.stand_in_runs import MODULE, until
+from tests.training.stand_in_runs import MODULE, home_of_its_own, until
 from wechsel_core import paths, runs
 from wechsel_core.cli import main
 from wechsel_core.training import launcher, speed
@@ -23,14 +23,10 @@ Command = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     monkeypatch.setattr(launcher, "WORKER", MODULE)
     monkeypatch.setattr(speed, "product_speed", lambda device, threads=None: 1e11)
-    yield tmp_path / "home"
-    for entry in runs.list_runs():
-        for process in launcher._family(entry["status"]):
-            process.kill()
+    with home_of_its_own(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +39,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "--result", str(place / "tiny-fr"), "--text", str(place / "text.txt"), "--steps", "30", "--block-size", "16",
         "--batch-size", "4", "--device", "cpu",
     ]  # fmt: skip
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Command:
-    def call(*arguments: str | Path) -> Outcome:
-        capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
-        streams = capsys.readouterr()
-        return Outcome(code, streams.out, streams.err)
-
-    return call
 
 
 def state(run_id: str) -> str:

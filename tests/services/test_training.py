@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.services.tiny_files import FRENCH, sentences
-from tests.training.stand_in_runs import MODULE, until
+from tests.training.stand_in_runs import MODULE, home_of_its_own, until
 from wechsel_core import paths, runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.errors import ConfigError, InputError, OutputError, RunError
@@ -26,13 +26,9 @@ Made = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     monkeypatch.setattr(launcher, "WORKER", MODULE)
-    yield tmp_path / "home"
-    for entry in runs.list_runs():
-        for process in launcher._family(entry["status"]):
-            process.kill()
+    with home_of_its_own(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from wechsel_core import runs
+import pytest
+
+from wechsel_core import paths, runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.training import launcher
 
@@ -22,6 +25,17 @@ RESULT = {
     "kind": "causal",
     "config_hash": "0",
 }
+
+
+@contextlib.contextmanager
+def home_of_its_own(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home below a folder, without recorded runs; no process of its runs is left behind."""
+    monkeypatch.setenv("WECHSEL_HOME", str(place / "home"))
+    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: place / "recorded")
+    yield place / "home"
+    for entry in runs.list_runs():
+        for process in launcher._family(entry["status"]):
+            process.kill()
 
 
 def new_run(seed: int = 0, **given: Any) -> Path:

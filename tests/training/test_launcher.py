@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.training.stand_in_runs import MODULE, new_run, resume, started, until
-from wechsel_core import paths, processes, runs
+from tests.training.stand_in_runs import MODULE, home_of_its_own, new_run, resume, started, until
+from wechsel_core import processes, runs
 from wechsel_core.errors import RunError
 from wechsel_core.training import launcher
 
@@ -24,12 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
-    yield tmp_path / "home"
-    for entry in runs.list_runs():  # no test leaves a process behind
-        for process in launcher._family(entry["status"]):
-            process.kill()
+    with home_of_its_own(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def state(folder: Path) -> str:

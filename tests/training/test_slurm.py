@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.training.stand_in_runs import MODULE, new_run, until
-from wechsel_core import paths, runs
+from tests.training.stand_in_runs import MODULE, home_of_its_own, new_run, until
+from wechsel_core import runs
 from wechsel_core.errors import RunError
 from wechsel_core.training import launcher, slurm
 
@@ -19,13 +19,9 @@ pytest.importorskip("submitit")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    yield tmp_path / "home"
-    for entry in runs.list_runs():
-        for process in launcher._family(entry["status"]):
-            process.kill()
+    with home_of_its_own(tmp_path, monkeypatch) as folder:
+        yield folder
 
 
 def submit(folder: Path, **options: Any) -> Any:
