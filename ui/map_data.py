@@ -242,7 +242,7 @@ def hover_texts(view: View, points: np.ndarray, k: int, tau: float, with_neighbo
 
     frame, names, stored = table(view), texts(view), services.stored(view.result)
     n_target = len(stored.target_texts)
-    kinds = frame["kind"].to_numpy(object)[points].tolist()
+    kinds = frame["kind"].iloc[points].tolist()
     labels = [
         f"<b>{text.plotly_label(names[point])}</b> · {'English' if kind == 'source' else kind}"
         for point, kind in zip(points.tolist(), kinds, strict=True)
@@ -260,7 +260,7 @@ def hover_texts(view: View, points: np.ndarray, k: int, tau: float, with_neighbo
         )
         for row, shares in zip(ids, weights, strict=True)
     )
-    nearest, similar = frame["nearest"].to_numpy()[points].tolist(), frame["similarity"].to_numpy()[points].tolist()
+    nearest, similar = frame["nearest"].iloc[points].tolist(), frame["similarity"].iloc[points].tolist()
     return [
         label + (next(mixtures) if point < n_target else _nearest(names, near, value))
         for label, point, near, value in zip(labels, points.tolist(), nearest, similar, strict=True)

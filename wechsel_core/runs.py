@@ -95,9 +95,8 @@ def _write_new(folder: Path, config: TrainConfig, result: dict[str, Any], versio
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
-        values = config.to_dict()
         run = {
-            "schema_version": SCHEMA_VERSION, "id": folder.name, "created": _now(), "config": values,
+            "schema_version": SCHEMA_VERSION, "id": folder.name, "created": _now(), "config": config.to_dict(),
             "config_hash": config.hash, "result": result, "versions": versions,
         }  # fmt: skip
         # Until a worker takes over, the run is alive as long as the process that is about to start one.

@@ -1,14 +1,16 @@
-"""Result folders that appear whole or not at all."""
+"""Folders of results and races: their names, and results that appear whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from wechsel_core.config import InitConfig, RaceConfig
 from wechsel_core.errors import OutputError
 from wechsel_core.results import MANIFEST
 
@@ -85,3 +87,9 @@ def _replace(partial: Path, out: Path) -> None:
 def _unwritable(out: Path, error: OSError) -> OutputError:
     reason = error.strerror or type(error).__name__
     return OutputError(f"{out} cannot be written ({reason})", "a place with room for a result", "choose another folder")
+
+
+def name_of(config: InitConfig | RaceConfig) -> str:
+    """The name of a configuration's folder: source, language and the start of its hash."""
+    source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
+    return f"{source}-{config.target_language}-{config.hash[:8]}"

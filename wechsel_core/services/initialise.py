@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,7 +23,7 @@ from wechsel_core.results import (
     write_static_space,
     write_tokens,
 )
-from wechsel_core.services.folders import check_place, new_folder
+from wechsel_core.services.folders import check_place, name_of, new_folder
 from wechsel_core.services.inputs import TransferInputs, open_inputs
 from wechsel_core.services.manifest import build_manifest
 from wechsel_core.services.materials import Prepared, prepare
@@ -41,8 +40,7 @@ _open_inputs = partial(open_inputs, align_ahead=True)
 
 def default_out(config: InitConfig) -> Path:
     """Where the app keeps the result of a configuration; the same configuration has the same folder."""
-    source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
-    return paths.results_dir() / f"{source}-{config.target_language}-{config.hash[:8]}"
+    return paths.results_dir() / name_of(config)
 
 
 def plan_by_method(materials: Materials) -> Initialisation:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import shlex
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from wechsel_core import catalogue, paths, processes, runs
 from wechsel_core.config import RaceConfig, flags
 from wechsel_core.errors import InputError, RunError
 from wechsel_core.json_files import read_json, replace_json
+from wechsel_core.services.folders import name_of
 from wechsel_core.services.inputs import default_name
 from wechsel_core.services.race_entries import entries
 from wechsel_core.services.training import versions
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 RACE = "race.json"
 SCHEMA_VERSION = 1
 WORKER = "wechsel_core.services.race_worker"
-
-
-def race_id(config: RaceConfig) -> str:
-    """The name of a configuration's race."""
-    source = re.sub(r"[^A-Za-z0-9.-]+", "-", Path(config.source).name or "model").strip("-.") or "model"
-    return f"{source}-{config.target_language}-{config.hash[:8]}"
 
 
 def create(config: RaceConfig, folder: Path | None = None) -> Path:
@@ -49,7 +43,7 @@ def create(config: RaceConfig, folder: Path | None = None) -> Path:
     for name in filter(None, (text, config.held_out)):
         check_source(name)
     settled = {name: _settled(name) for name in filter(None, (text, config.held_out))}
-    folder = (folder or paths.races_dir() / race_id(config)).absolute()
+    folder = (folder or paths.races_dir() / name_of(config)).absolute()
     if folder.exists():
         if RaceConfig.from_dict(read_race(folder)["config"]).hash != config.hash:
             raise RunError(f"{folder} holds another race", "a new folder, or the same settings", "give another --out")
