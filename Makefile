@@ -14,6 +14,7 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 $(VENV)/installed: requirements.txt
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install -q -r requirements.txt
+	$(PYTHON) -c "from wechsel_core.projection import compile_ahead; compile_ahead()"
 	touch $@
 
 run: install  ## the app, on loopback

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.linalg import logm
@@ -102,6 +106,29 @@ def test_umap_of_a_few_rows(n: int) -> None:
 def test_umap_of_equal_rows() -> None:
     layout = umap_layout(np.repeat(clusters()[0][:3], 20, axis=0), n_neighbors=5)
     assert np.isfinite(layout).all()
+
+
+#: Prints how many forms of each function were compiled for a few rows, and how many for a real layout after it.
+COMPILED = """
+import json
+import numpy as np
+from wechsel_core.projection import compile_ahead, umap_layout
+compile_ahead()
+import pynndescent, umap
+modules = umap.umap_, umap.layouts, umap.sparse, umap.distances, pynndescent.utils, pynndescent.distances
+def forms():
+    return {f"{m.__name__}.{n}": len(f.signatures) for m in modules for n, f in vars(m).items() if hasattr(f, "signatures")}
+few = forms()
+umap_layout(np.random.default_rng(0).normal(size=(4500, 30)).astype(np.float32), n_neighbors=40, min_dist=0.5, seed=3)
+print(json.dumps([few, forms()]))
+"""
+
+
+@pytest.mark.slow
+def test_a_few_rows_compile_all_that_a_layout_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=True)
+    few, all_of_them = json.loads(done.stdout)
+    assert few == all_of_them and few["umap.umap_.smooth_knn_dist"] == 1
 
 
 def test_further_rows_lie_among_their_nearest() -> None:

@@ -175,6 +175,14 @@ def umap_layout(
     return np.asarray(layout, dtype=np.float32)
 
 
+def compile_ahead() -> None:
+    """Have everything compiled that a layout needs, and kept on disk: half a minute, once an installation.
+
+    ``make install`` ends with it, so that the first map of a new installation takes no longer than any other.
+    """
+    umap_layout(np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32))
+
+
 def _neighbors_of_each(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Ids and cosine distances of the k nearest rows of each, itself first, as UMAP wants them."""
     found = nearest_rows(rows, rows, k)

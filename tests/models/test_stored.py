@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,25 @@ def test_rows_are_those_of_the_file(dtype: str, tmp_path: Path) -> None:
     assert few.shape == (4, 3) and np.array_equal(few[:], expected[:4])
     with pytest.raises(IndexError):
         few[np.array([4])]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_released_rows_are_no_memory_of_the_process(tmp_path: Path) -> None:
+    matrix = torch.randn(1 << 20, 8)  # 32 MB
+    save_file({"m": matrix}, tmp_path / "model.safetensors")
+    rows = StoredRows(stored_tensors(tmp_path)["m"])
+    before = kb_of_files()
+    expected = rows[:].sum()
+    touched = kb_of_files()
+    rows.first(10).release()
+    assert touched - before > 30_000 and kb_of_files() - before < 2_000
+    assert rows[:].sum() == expected
+
+
+def kb_of_files() -> int:
+    """KB of mapped files that are in this process's memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"RssFile:\s+(\d+)", status)[1])  # type: ignore[index]
 
 
 def test_a_vector_is_one_column(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import math
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,7 @@ class StoredRows:
         mapped = np.memmap(tensor.file, dtype, "r", offset=tensor.start, shape=(n_stored, columns))
         self.tensor = tensor
         self._stored = np.asarray(mapped)
+        self._map = mapped.base
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,6 +87,11 @@ class StoredRows:
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         return as_float32(self._stored[rows], self.tensor.dtype)
+
+    def release(self) -> None:
+        """Hand the touched pages back to the page cache: while they are mapped they count as the process's memory."""
+        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def first(self, n_rows: int) -> StoredRows:
         """The same matrix without the rows beyond the first ``n_rows``; a second mapping would count its pages twice."""

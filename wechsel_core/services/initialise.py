@@ -168,6 +168,7 @@ def _checked_norms(config: InitConfig, table: TokenTable, source: Any) -> np.nda
         raise ConfigError(f"neighbors is {config.neighbors}", f"at most the source vocabulary's {len(table)}", "try 10")
     norms = {part: norms_of(rows[part]) for part in rows}
     for part, lengths in norms.items():
+        rows[part].release()  # they are not read again before the rows are mixed
         if not np.isfinite(lengths).all():
             raise ModelError(
                 f"the {part} embeddings of {source.name} hold NaN or infinity", "finite weights", "use another model"
