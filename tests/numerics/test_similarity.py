@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tests.numerics.threads import threads
 from wechsel_core.numerics import similarity
 from wechsel_core.numerics.rows import normalize_rows
-from wechsel_core.numerics.similarity import nearest_rows
+from wechsel_core.numerics.similarity import LANES, keep_best, nearest_rows
 
 QUICK = settings(max_examples=60, deadline=None, derandomize=True)
 
@@ -119,6 +119,20 @@ def test_random_rows_equal_a_full_sort(dtype: type) -> None:
     np.testing.assert_array_equal(found.ids, order)
     np.testing.assert_allclose(found.similarities, np.take_along_axis(cosines, order, axis=1), atol=1e-6)
     assert found.ids.dtype == np.int64 and found.similarities.dtype == np.float32
+
+
+@pytest.mark.parametrize("columns", [1, LANES - 1, LANES, LANES + 1, 3 * LANES + 5])
+def test_the_best_are_kept_at_the_edges_of_lanes(columns: int) -> None:
+    """Two tiles of few values, so of many ties, against a stable sort of both together."""
+    tiles_of = np.random.default_rng(columns).integers(0, 9, size=(2, 5, columns)).astype(np.float32)
+    numbers, similarities = np.full((5, 4), -1), np.full((5, 4), -np.inf, dtype=np.float32)
+    for number, tile in enumerate(tiles_of):
+        keep_best(tile, number * columns, numbers, similarities)
+    both = np.hstack(list(tiles_of))
+    order = np.argsort(-both, axis=1, kind="stable")[:, :4]
+    np.testing.assert_array_equal(numbers[:, : order.shape[1]], order)
+    np.testing.assert_array_equal(similarities[:, : order.shape[1]], np.take_along_axis(both, order, axis=1))
+    assert (numbers[:, order.shape[1] :] == -1).all()
 
 
 def test_permutation_without_ties_is_exact() -> None:

@@ -68,7 +68,9 @@ def init(
     given = locals()
     config = InitConfig(**{field.name: given[field.name] for field in dataclasses.fields(InitConfig)})
     from wechsel_core.services.initialise import initialise
+    from wechsel_core.services.memory import give_back_large_arrays
 
+    give_back_large_arrays()
     with progress_line() as progress:
         manifest = initialise(config, out, force=force, progress=progress)
     show(manifest, _init_text(manifest), as_json)

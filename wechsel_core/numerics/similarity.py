@@ -16,7 +16,7 @@ TILE_COLUMNS = 1024
 #: Bytes that the tiles and unit rows of all threads take together, at most.
 WORKING_BYTES = 128 * 1024 * 1024
 #: Similarities of one row that are looked at together: most hold no neighbour, and one comparison says so.
-LANES = 32
+LANES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,14 +146,14 @@ def keep_best(
     for row in range(tile.shape[0]):
         worst = similarities[row, last]
         for start in range(0, tile.shape[1], LANES):
-            stop = min(start + LANES, tile.shape[1])
-            any_better = False
-            for column in range(start, stop):
-                any_better |= tile[row, column] > worst
-            if not any_better:
+            lanes = tile[row, start : start + LANES]
+            n_better = np.int32(0)  # counted, not "or"ed: only this becomes one comparison of many at a time
+            for lane in range(len(lanes)):
+                n_better += np.int32(lanes[lane] > worst)
+            if n_better == 0:
                 continue
-            for column in range(start, stop):
-                similarity = tile[row, column]
+            for lane in range(len(lanes)):
+                similarity = lanes[lane]
                 if similarity > worst:
                     slot = last
                     while slot > 0 and similarities[row, slot - 1] < similarity:
@@ -161,7 +161,7 @@ def keep_best(
                         numbers[row, slot] = numbers[row, slot - 1]
                         slot -= 1
                     similarities[row, slot] = similarity
-                    numbers[row, slot] = first + column
+                    numbers[row, slot] = first + start + lane
                     worst = similarities[row, last]
 
 
