@@ -254,9 +254,15 @@ def command(config: InitConfig, out: Path, *, force: bool = False) -> str:
         else:
             options.append(f"{flag} {shlex.quote(str(value))}")
     lines = ["python -m wechsel_core init"]
-    for option in [*options, f"--out {shlex.quote(str(out))}", *(["--force"] if force else [])]:
+    for option in [*options, f"--out {_typed(out)}", *(["--force"] if force else [])]:
         if len(lines[-1]) + len(option) < LINE_LENGTH:
             lines[-1] += f" {option}"
         else:
             lines.append(f"  {option}")
     return " \\\n".join(lines)
+
+
+def _typed(path: Path) -> str:
+    """A path as one types it in a shell: shortened to ``~`` below the person's own folder."""
+    own = Path.home()
+    return f"~/{shlex.quote(str(path.relative_to(own)))}" if path.is_relative_to(own) else shlex.quote(str(path))

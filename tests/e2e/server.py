@@ -29,7 +29,7 @@ class Server:
 
 @contextlib.contextmanager
 def running_app(home: Path, log: Path) -> Iterator[Server]:
-    """Serve the app with that ``WECHSEL_HOME`` until the block ends.
+    """Serve the app with that ``WECHSEL_HOME``, which is the user's own folder as well, until the block ends.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def running_app(home: Path, log: Path) -> Iterator[Server]:
     port = _free_port()
     options = ["--server.headless", "true", "--server.port", str(port)]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", *options]
-    environment = os.environ | {"WECHSEL_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {"WECHSEL_HOME": str(home), "HOME": str(home), "HF_HUB_OFFLINE": "1"}
     begin = time.monotonic()
     with log.open("wb") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)

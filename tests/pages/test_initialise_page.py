@@ -151,6 +151,15 @@ def test_command_line_knows_every_option_shown() -> None:
     assert changed <= shown
 
 
+@pytest.mark.parametrize(
+    ("out", "typed"),
+    [("/home/me/a result", "~/'a result'"), ("/home/me/b/c", "~/b/c"), ("/home/other/d", "/home/other/d")],
+)
+def test_a_folder_of_ones_own_is_shortened(out: str, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert init_form.command(InitConfig(), Path(out)).endswith(f"--out {typed}")
+
+
 def test_address_sets_the_dials() -> None:
     app = open_page("initialise", target_language="sw", temperature="0.5", compat="reference", source="my/model")
     assert app.selectbox(key="url:target_language").value == "sw"
