@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 
 def load(folder: Path) -> Any:
@@ -36,7 +37,7 @@ def neighbors(folder: Path) -> pd.DataFrame:
 def remixed(folder: Path, source_rows: np.ndarray) -> np.ndarray:
     """Sum of weight times source row over each target token's rows of the parquet file, in float32."""
     table = neighbors(folder)
-    out = np.zeros((len(kinds(folder)), *source_rows.shape[1:]), dtype=np.float32)
-    weights = table["weight"].to_numpy().reshape(-1, *[1] * (source_rows.ndim - 1))
-    np.add.at(out, table["target_id"].to_numpy(), weights * source_rows[table["source_id"].to_numpy()])
-    return out
+    places = table["target_id"].to_numpy(), table["source_id"].to_numpy()
+    shape = len(kinds(folder)), len(source_rows)
+    weights = sparse.csr_array((table["weight"].to_numpy(dtype=np.float32), places), shape=shape)
+    return np.asarray(weights @ source_rows, dtype=np.float32)
