@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import shlex
 import typing
 from pathlib import Path
@@ -264,5 +265,5 @@ def command(config: InitConfig, out: Path, *, force: bool = False) -> str:
 
 def _typed(path: Path) -> str:
     """A path as one types it in a shell: shortened to ``~`` below the person's own folder."""
-    own = Path.home()
+    own = Path(os.path.expanduser("~"))
     return f"~/{shlex.quote(str(path.relative_to(own)))}" if path.is_relative_to(own) else shlex.quote(str(path))

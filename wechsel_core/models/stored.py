@@ -6,7 +6,6 @@ import copy
 import hashlib
 import json
 import math
-import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.errors import ModelError
+from wechsel_core.mapped_file import MappedFile
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 #: Bytes that are copied, compared or hashed at a time.
@@ -72,10 +72,9 @@ class StoredRows:
             raise ModelError(f"embeddings of type {tensor.dtype}", "floating point weights", "choose another model")
         n_stored, columns = tensor.shape[0], math.prod(tensor.shape[1:])
         dtype = np.dtype(_FLOATS[tensor.dtype]).newbyteorder("<")
-        mapped = np.memmap(tensor.file, dtype, "r", offset=tensor.start, shape=(n_stored, columns))
         self.tensor = tensor
-        self._stored = np.asarray(mapped)
-        self._map = mapped.base
+        self._file = MappedFile(tensor.file)
+        self._stored = self._file.data[tensor.start : tensor.stop].view(dtype).reshape(n_stored, columns)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,8 +89,7 @@ class StoredRows:
 
     def release(self) -> None:
         """Hand the touched pages back to the page cache: while they are mapped they count as the process's memory."""
-        if isinstance(self._map, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
-            self._map.madvise(mmap.MADV_DONTNEED)
+        self._file.release()
 
     def first(self, n_rows: int) -> StoredRows:
         """The same matrix without the rows beyond the first ``n_rows``; a second mapping would count its pages twice."""

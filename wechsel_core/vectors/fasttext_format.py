@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from wechsel_core.errors import VectorFileError
+from wechsel_core.mapped_file import MappedFile
 from wechsel_core.vectors.index_file import stored_index
-from wechsel_core.vectors.mapped_file import MappedFile
 from wechsel_core.vectors.store import require_file
 from wechsel_core.vectors.vocabulary_index import VocabularyIndex, build_index
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wechsel_core.mapped_file import MappedFile
 from wechsel_core.paths import cache_dir
-from wechsel_core.vectors.mapped_file import MappedFile
 from wechsel_core.vectors.vocabulary_index import VocabularyIndex
 
 #: From this number of words on an index is kept: fewer are scanned in some milliseconds.

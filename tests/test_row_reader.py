@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wechsel_core.vectors.mapped_file import MappedFile
-from wechsel_core.vectors.row_reader import read_rows
+from wechsel_core.mapped_file import MappedFile
+from wechsel_core.row_reader import read_rows
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pread"), reason="no pread on this system")
 HEAD, ROW = 5, 12

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from wechsel_core.vectors.mapped_file import MappedFile
+from wechsel_core.mapped_file import MappedFile
 
 SIZE = 32 * 2**20
 

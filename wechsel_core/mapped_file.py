@@ -64,7 +64,7 @@ class MappedFile:
             part = self.data[offset:]
             return np.stack([part[n * row_bytes : (n + 1) * row_bytes] for n in numbers.tolist()]) if len(out) else out
         # numba is loaded on first use only, so that opening a file stays light.
-        from wechsel_core.vectors.row_reader import read_rows
+        from wechsel_core.row_reader import read_rows
 
         done = read_rows(self._descriptor, offset, np.ascontiguousarray(numbers, dtype=np.int64), out)
         if done < len(numbers):
