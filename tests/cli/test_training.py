@@ -12,7 +12,7 @@ import pytest
 from tests.cli.outcome import Outcome, check_sentence
 from tests.run_builders import write_run
 from tests.services.tiny_files import FRENCH, build_tiny_files, sentences
-from tests.training.stand_in_runs import MODULE, home_of_its_own, until
+from tests.training.stand_in_runs import MODULE, no_process_left, until
 from wechsel_core import paths, runs
 from wechsel_core.cli import main
 from wechsel_core.training import launcher, speed
@@ -22,11 +22,11 @@ Command = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(launcher, "WORKER", MODULE)
     monkeypatch.setattr(speed, "product_speed", lambda device, threads=None: 1e11)
-    with home_of_its_own(tmp_path, monkeypatch) as folder:
-        yield folder
+    with no_process_left():
+        yield home
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.services.tiny_files import FRENCH, sentences
-from tests.training.stand_in_runs import MODULE, home_of_its_own, until
+from tests.training.stand_in_runs import MODULE, no_process_left, until
 from wechsel_core import paths, runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.errors import ConfigError, InputError, OutputError, RunError
@@ -25,10 +25,10 @@ Made = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(launcher, "WORKER", MODULE)
-    with home_of_its_own(tmp_path, monkeypatch) as folder:
-        yield folder
+    with no_process_left():
+        yield home
 
 
 @pytest.fixture(autouse=True)

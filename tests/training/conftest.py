@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.services.tiny_files import FRENCH, TinyFiles, build_tiny_files, sentences
-from wechsel_core import paths, runs
+from wechsel_core import runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.services.initialise import initialise
 
@@ -39,13 +39,6 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("text") / "fr.txt"
     path.write_text("\n".join(sentences(FRENCH, n=400, seed=5)) + "\n", "utf-8")
     return path
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WECHSEL_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: tmp_path / "recorded")
-    return tmp_path / "home"
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from wechsel_core import paths, runs
+from wechsel_core import runs
 from wechsel_core.config import TrainConfig
 from wechsel_core.training import launcher
 
@@ -28,11 +26,9 @@ RESULT = {
 
 
 @contextlib.contextmanager
-def home_of_its_own(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home below a folder, without recorded runs; no process of its runs is left behind."""
-    monkeypatch.setenv("WECHSEL_HOME", str(place / "home"))
-    monkeypatch.setattr(paths, "recorded_runs_dir", lambda: place / "recorded")
-    yield place / "home"
+def no_process_left() -> Iterator[None]:
+    """At the end no process of a run of this home lives on."""
+    yield
     for entry in runs.list_runs():
         for process in launcher._family(entry["status"]):
             process.kill()

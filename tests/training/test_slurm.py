@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.training.stand_in_runs import MODULE, home_of_its_own, new_run, until
+from tests.training.stand_in_runs import MODULE, new_run, no_process_left, until
 from wechsel_core import runs
 from wechsel_core.errors import RunError
 from wechsel_core.training import launcher, slurm
@@ -18,10 +18,10 @@ pytest.importorskip("submitit")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    with home_of_its_own(tmp_path, monkeypatch) as folder:
-        yield folder
+    with no_process_left():
+        yield home
 
 
 def submit(folder: Path, **options: Any) -> Any:
